@@ -1,0 +1,167 @@
+"""What can be wrong with a request or an answer, and whose fault it is.
+
+    TranslationError            the request cannot be put into this gateway's terms (the client's fault)
+    ├── MissingParameter
+    ├── InvalidType
+    ├── UnsupportedParameter
+    ├── UnsupportedValue
+    └── UnsupportedEndpoint     the target does not have this capability
+    MalformedReply              the gateway's answer cannot be read (the gateway's fault)
+
+A gateway's own refusal is no exception but a value, a `Fault`: rows read it, the proxy decides
+what follows from it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class TranslationError(ValueError):
+    """The request cannot be expressed at this target; `param` names what is wrong, in OpenAI's notation."""
+
+    code = "invalid_value"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class MissingParameter(TranslationError):
+    code = "missing_required_parameter"
+
+    def __init__(self, param: str, message: str | None = None) -> None:
+        super().__init__(message or f"Missing required parameter: '{param}'.", param)
+
+
+class InvalidType(TranslationError):
+    code = "invalid_type"
+
+    def __init__(self, param: str, expected: str, value: object) -> None:
+        super().__init__(
+            f"Invalid type for '{param}': expected {expected}, got {type_name(value)}.", param
+        )
+
+
+class UnsupportedParameter(TranslationError):
+    code = "unsupported_parameter"
+
+    def __init__(self, param: str, why: str | None = None) -> None:
+        super().__init__(f"Unsupported parameter: '{param}'" + (f": {why}." if why else "."), param)
+
+
+class UnsupportedValue(TranslationError):
+    """`allowed` ends up in the message, so that the client need not look it up."""
+
+    code = "unsupported_value"
+
+    def __init__(self, param: str, value: object, allowed: Iterable[object] | str) -> None:
+        said = allowed if isinstance(allowed, str) else ", ".join(str(one) for one in allowed)
+        shown = repr(value)
+        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        super().__init__(f"Unsupported value for '{param}': {shown}. Allowed: {said}.", param)
+
+
+class UnsupportedEndpoint(TranslationError):
+    code = "unsupported_endpoint"
+
+
+class MalformedReply(ValueError):
+    """The gateway answered, but not in a shape that any of its pages or known variants show."""
+
+
+class FaultKind(StrEnum):
+    """What a gateway's refusal or failure means for us."""
+
+    REJECTED = "rejected"  # our parameters: 400, 413, 422
+    MODERATED = "moderated"  # its content policy
+    AUTH = "auth"  # its key: 401, 403
+    QUOTA = "quota"  # the account is empty: 402
+    RATE = "rate"  # 429
+    NOT_FOUND = "not_found"  # model, task or path: 404
+    EXPIRED = "expired"  # 410
+    TIMEOUT = "timeout"  # 408, 504
+    FAILED = "failed"  # 5xx, and everything that says no more
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A gateway's refusal or a task's failure, in the gateway's own words.
+
+    `certain`: the gateway surely took no work (a submit may go elsewhere).
+    `retry_after`: seconds, where the gateway says it.
+    """
+
+    kind: FaultKind
+    message: str
+    certain: bool = True
+    retry_after: float | None = None
+    code: str | None = None
+
+
+_BY_STATUS = {
+    400: FaultKind.REJECTED,
+    401: FaultKind.AUTH,
+    402: FaultKind.QUOTA,
+    403: FaultKind.AUTH,
+    404: FaultKind.NOT_FOUND,
+    408: FaultKind.TIMEOUT,
+    410: FaultKind.EXPIRED,
+    413: FaultKind.REJECTED,
+    422: FaultKind.REJECTED,
+    429: FaultKind.RATE,
+    504: FaultKind.TIMEOUT,
+}
+
+
+def fault_of_status(status: int) -> FaultKind:
+    """The kind that an HTTP status alone speaks for; an unknown 4xx is a refusal of the request."""
+    if kind := _BY_STATUS.get(status):
+        return kind
+    return FaultKind.REJECTED if 400 <= status < 500 else FaultKind.FAILED
+
+
+def message_in(body: Any) -> str | None:
+    """The human words in an error body, whichever of the usual shapes it has."""
+    if isinstance(body, str):
+        return body.strip()[:2000] or None
+    if not isinstance(body, Mapping):
+        return None
+    for name in ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail"):
+        value = body.get(name)
+        found = message_in(value) if isinstance(value, str | Mapping) else None
+        if found:
+            return found
+    data = body.get("data")
+    return message_in(data) if isinstance(data, Mapping) else None
+
+
+def code_in(body: Any) -> str | None:
+    """The machine-readable code or type in an error body, as a string."""
+    if not isinstance(body, Mapping):
+        return None
+    inner = body.get("error")
+    holder = inner if isinstance(inner, Mapping) else body
+    for name in ("code", "type"):
+        value = holder.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def type_name(value: object) -> str:
+    """JSON's name of a value's type."""
+    if value is None:
+        return "null"
+    for kind, name in (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list | tuple, "array"),
+        (Mapping, "object"),
+    ):
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return name
+    return "file"

@@ -1,0 +1,155 @@
+"""From a call to the native request: the one path that every capability of every row takes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from translators.core import (
+    JSON,
+    Call,
+    FormText,
+    Operation,
+    Ordered,
+    Request,
+    Translator,
+)
+from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
+from translators.fields import DROP, OPTIONS, build, from_text, param_of, protected_in, sources_of
+
+# OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
+# for. The others change the result, and leaving one out silently would sell something else.
+_ALWAYS: Callable[[Any], bool] = lambda value: True  # noqa: E731
+HINTS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        (
+            "user",
+            "safety_identifier",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "metadata",
+            "store",
+            "service_tier",
+            "temperature",
+            "top_p",
+            "presence_penalty",
+            "frequency_penalty",
+            "max_tokens",
+            "max_completion_tokens",
+            "seed",
+            "parallel_tool_calls",
+            "prediction",
+            "reasoning_effort",
+            "verbosity",
+            "moderation",
+            "quality",
+            "style",
+            "output_format",
+            "output_compression",
+            "partial_images",
+            "input_fidelity",
+            "instructions",
+            "stream_options",
+            "timestamp_granularities",
+            "chunking_strategy",
+            "include",
+        ),
+        _ALWAYS,
+    ),
+    "background": lambda value: value != "transparent",
+    "speed": lambda value: value == 1,
+    "logprobs": lambda value: not value,
+    "top_logprobs": lambda value: not value,
+    "logit_bias": lambda value: not value,
+    "tools": lambda value: not value,
+    "tool_choice": lambda value: value in ("none", "auto"),
+    "modalities": lambda value: value == ["text"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be sent for a call, and what follows from it.
+
+    `dropped`: names the client gave that could not be taken; `price`: USD, where the row knows it.
+    """
+
+    model: str
+    operation: Operation
+    request: Request
+    ordered: Ordered
+    dropped: tuple[str, ...] = ()
+    price: float | None = None
+
+
+def plan(
+    row: Translator, call: Call, *, handled: frozenset[str] = frozenset(), mode: str = "auto"
+) -> Plan:
+    """The native request for a call at a row. `handled`: parameters that the endpoint itself serves.
+
+    Raises a TranslationError where the row cannot express the call.
+    """
+    model, operation = row.find(call, mode)
+    call = replace(call, model=model)
+    body = build(operation.table, call)
+    dropped = [name for name, value in body.items() if value is DROP]
+    dropped = [param_of(operation.table, name) for name in dropped]
+    body = {name: value for name, value in body.items() if value is not DROP}
+    body, left_out = _others(operation, call, body, handled)
+    dropped += left_out
+    body = _with_options(operation, call, body)
+    for name in operation.needs:
+        if body.get(name) in (None, "", []):
+            raise MissingParameter(param_of(operation.table, name))
+    return Plan(
+        model=model,
+        operation=operation,
+        request=Request(operation.method, operation.path, body, operation.form),
+        ordered=operation.ordered(body),
+        dropped=tuple(dict.fromkeys(name for name in dropped if name in call.given)),
+        price=operation.price(body, call),
+    )
+
+
+def _others(
+    operation: Operation, call: Call, body: JSON, handled: frozenset[str]
+) -> tuple[JSON, list[str]]:
+    """What the table does not know: it travels on, is left out, or is refused."""
+    known = sources_of(operation.table) | set(operation.accepts) | handled
+    protected = protected_in(operation.table)
+    others: JSON = {}
+    dropped: list[str] = []
+    for name, value in call.params.items():
+        if name in known or value is None or name == "model":
+            continue
+        if operation.open and name not in protected:
+            others[name] = value
+        elif name in operation.ignores or name not in call.given:
+            if name in call.given:
+                dropped.append(name)
+        elif name in HINTS and HINTS[name](value) and name not in protected:
+            dropped.append(name)
+        else:
+            raise UnsupportedParameter(name, "this target cannot take it")
+    return ({**others, **body} if others else body), dropped
+
+
+def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:
+    if not call.options or OPTIONS in operation.table.values():
+        return body
+    protected = protected_in(operation.table)
+    for name in call.options:
+        if name in protected or name == "model":
+            raise UnsupportedParameter(f"provider_options.{name}", "it is not the client's to set")
+    return {**body, **call.options}
+
+
+def options_in(value: Any) -> JSON:
+    """`provider_options` as a mapping; a form's texts there become what they spell."""
+    if isinstance(value, FormText):
+        value = from_text(value)
+    if not isinstance(value, Mapping):
+        raise InvalidType("provider_options", "object", value)
+    return {
+        name: from_text(one) if isinstance(one, FormText) else one for name, one in value.items()
+    }
