@@ -1,13 +1,17 @@
 """The gateways that Anygate speaks to: one line each."""
 
-from translators import ai_gate_one, aigate_shop, apiin_one, onysoft, openai
+from translators.ai_gate_one import ROW as _AI_GATE_ONE
+from translators.aigate_shop import ROW as _AIGATE_SHOP
+from translators.apiin_one import ROW as _APIIN_ONE
 from translators.core import Translator
+from translators.onysoft import ROW as _ONYSOFT
+from translators.openai import ROW as _OPENAI
 
 _ROWS = (
-    ai_gate_one.ROW,
-    aigate_shop.ROW,
-    apiin_one.ROW,
-    onysoft.ROW,
-    openai.ROW,
+    _AI_GATE_ONE,
+    _AIGATE_SHOP,
+    _APIIN_ONE,
+    _ONYSOFT,
+    _OPENAI,
 )
 TRANSLATORS: dict[str, Translator] = {row.name: row for row in _ROWS}

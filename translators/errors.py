@@ -12,6 +12,8 @@ A gateway's own refusal is no exception but a value, a `Fault`: rows read it, th
 what follows from it.
 """
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,6 +124,28 @@ def fault_of_status(status: int) -> FaultKind:
     return FaultKind.REJECTED if 400 <= status < 500 else FaultKind.FAILED
 
 
+_POLICY = re.compile(
+    r"content[ _-]?polic|policy[ _]violation|moderat(ion|ed)|safety[ _](system|filter|polic)"
+    r"|nsfw|(?<!case-)sensitive[ _](content|word|information)|prohibited[ _]content",
+    re.IGNORECASE,
+)
+
+
+def moderated(*words: str | None) -> bool:
+    """Whether a gateway's words (message, code) speak of its content policy."""
+    return any(word and _POLICY.search(word) for word in words)
+
+
+def retry_after_in(headers: Mapping[str, str]) -> float | None:
+    """Seconds in a Retry-After header; `None` for none, and for a date (rows know no clock)."""
+    value = headers.get("retry-after") or headers.get("Retry-After")
+    try:
+        seconds = float(value) if value else math.nan
+    except ValueError:
+        return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
 def message_in(body: Any) -> str | None:
     """The human words in an error body, whichever of the usual shapes it has."""
     if isinstance(body, str):
@@ -162,6 +186,6 @@ def type_name(value: object) -> str:
         (list | tuple, "array"),
         (Mapping, "object"),
     ):
-        if isinstance(value, kind):  # type: ignore[arg-type]
+        if isinstance(value, kind):
             return name
     return "file"

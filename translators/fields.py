@@ -283,7 +283,7 @@ def param_of(table: Table, name: str) -> str:
 def from_text(value: str) -> Any:
     """A form's text as the JSON it spells (a number, `true`, a list, an object), else itself."""
     try:
-        return orjson.loads(value)
+        return orjson.loads(str(value))  # orjson takes no subclass of str
     except orjson.JSONDecodeError:
         return str(value)
 

@@ -29,32 +29,50 @@ class Event:
 class Framer:
     """Cuts a byte stream into events. `limit`: bytes that one event may have."""
 
-    __slots__ = ("_buffer", "_limit")
+    __slots__ = ("_buffer", "_held", "_length", "_limit")
 
     def __init__(self, limit: int = 64 << 20) -> None:
         self._buffer = b""
+        self._held: list[bytes] = []  # what came after the buffer without any line ending
+        self._length = 0
         self._limit = limit
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that this chunk completes."""
-        buffer = self._buffer + chunk if self._buffer else chunk
+        """The events that this chunk completes. Raises FramingError for one that grows too long."""
+        if b"\n" not in chunk and b"\r" not in chunk and not self._buffer.endswith(b"\r"):
+            # Part of a long line (a picture in base64): joining it each time would cost its square.
+            self._held.append(chunk)
+            self._length += len(chunk)
+            self._check(self._length)
+            return []
+        buffer = self._joined(chunk)
         if b"\r" not in buffer:
             *whole, rest = buffer.split(b"\n\n")
         else:
             whole, rest = _split(buffer)
-        if len(rest) > self._limit:
-            raise FramingError(f"an event of more than {self._limit} bytes")
-        self._buffer = rest
+        self._check(len(rest))
+        self._buffer, self._length = rest, len(rest)
         return [Event(_data(block)) for block in whole if block.strip(b"\r\n")]
 
     def close(self) -> list[Event]:
         """What the end of the stream leaves: an event that lacks only its blank line still counts."""
-        rest, self._buffer = self._buffer.strip(b"\r\n"), b""
+        rest, self._buffer = self._joined(b"").strip(b"\r\n"), b""
         return [Event(_data(rest))] if rest else []
 
     @property
     def pending(self) -> bool:
-        return bool(self._buffer)
+        return bool(self._buffer or self._held)
+
+    def _joined(self, chunk: bytes) -> bytes:
+        if not self._held:
+            return self._buffer + chunk if self._buffer else chunk
+        joined = b"".join((self._buffer, *self._held, chunk))
+        self._held.clear()
+        return joined
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
+            raise FramingError(f"an event of more than {self._limit} bytes")
 
 
 def _split(buffer: bytes) -> tuple[list[bytes], bytes]:

@@ -1,0 +1,1 @@
+"""Everything that touches the network, the clock or the disk."""

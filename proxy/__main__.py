@@ -1,0 +1,5 @@
+"""`python -m proxy …` is `anygate …`."""
+
+from proxy.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The application: which function answers which path."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from proxy.edge import Edge
+from proxy.endpoints import chat, images, models, operations, videos
+from proxy.service import Service
+
+ROUTES = [
+    Route("/v1/chat/completions", chat.chat, methods=["POST"]),
+    Route("/v1/images/generations", images.generate, methods=["POST"]),
+    Route("/v1/images/edits", images.edit, methods=["POST"]),
+    Route("/v1/images/variations", images.vary, methods=["POST"]),
+    Route("/v1/videos", videos.create, methods=["POST"]),
+    Route("/v1/videos", videos.listed, methods=["GET"]),
+    Route("/v1/videos/{id}", videos.retrieve, methods=["GET"]),
+    Route("/v1/videos/{id}", videos.delete, methods=["DELETE"]),
+    Route("/v1/videos/{id}/content", videos.content, methods=["GET"]),
+    Route("/v1/models", models.listed, methods=["GET"]),
+    Route("/v1/models/{id:path}", models.retrieve, methods=["GET"]),
+    Route("/healthz", operations.health, methods=["GET"]),
+    Route("/readyz", operations.ready, methods=["GET"]),
+    Route("/metrics", operations.metrics, methods=["GET"]),
+    Route("/media/{name}", operations.media, methods=["GET"]),
+]
+
+
+def make_app(
+    service: Service, background: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> ASGIApp:
+    """The ASGI application of one worker, which starts and stops its service.
+
+    `background`: runs beside it until the end.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        await service.start()
+        beside = asyncio.create_task(background()) if background else None
+        try:
+            yield
+        finally:
+            if beside is not None:
+                beside.cancel()
+            await service.stop()
+
+    router = Router(ROUTES, redirect_slashes=False, lifespan=lifespan)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # With an app in the scope the router raises its 404 and 405 instead of answering them.
+        scope["app"] = app
+        await router(scope, receive, send)
+
+    return Edge(app, service)

@@ -1,0 +1,112 @@
+"""Who is asking: client keys, and what keeps web pages away from a proxy without keys."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from proxy.config import ClientKey, Config
+from proxy.errors import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The holder of a client key; `name` owns jobs ("" where the proxy has no keys)."""
+
+    name: str
+    models: tuple[str, ...] | None = None
+
+    def may_use(self, model: str) -> bool:
+        return self.models is None or any(fnmatchcase(model, one) for one in self.models)
+
+
+ANONYMOUS = Client("")
+
+
+class Gate:
+    """Lets a request in, or says why not."""
+
+    def __init__(self, config: Config) -> None:
+        self._keys = (
+            None if config.keys is None else {key.digest: _client(key) for key in config.keys}
+        )
+        self._hosts = None if self._keys is not None else _own_hosts(config)
+
+    def client(self, headers: Mapping[str, str]) -> Client:
+        """The client of a request; raises ApiError 401."""
+        if self._keys is None:
+            return ANONYMOUS
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise _unauthenticated("You didn't provide an API key in an Authorization header.")
+        digest = sha256(key.strip().encode()).hexdigest()
+        client = self._keys.get(digest)
+        # What is looked up is a digest that nobody can steer towards another's; the comparison
+        # keeps the promise of constant time for whoever reads this without that thought.
+        if client is None or not any(hmac.compare_digest(digest, one) for one in self._keys):
+            raise _unauthenticated("Incorrect API key provided.")
+        return client
+
+    def check_page(self, headers: Mapping[str, str]) -> None:
+        """Refuse what a web page sends through a browser to a proxy without keys: ApiError 403.
+
+        A page's request carries its Origin; one that got a name of its own to point here (DNS
+        rebinding) carries that name as Host.
+        """
+        if self._hosts is None:
+            return
+        host = _hostname("//" + headers.get("host", ""))
+        anyone = not self._hosts
+        if not anyone and host not in self._hosts and not _is_loopback(host):
+            raise _foreign("Host", headers.get("host", ""))
+        origin = headers.get("origin")
+        if origin is not None:
+            name = _hostname(origin)
+            if name != host and not (_is_loopback(name) and _is_loopback(host)):
+                raise _foreign("Origin", origin)
+
+
+def _client(key: ClientKey) -> Client:
+    return Client(key.name, key.models)
+
+
+def _own_hosts(config: Config) -> frozenset[str]:
+    """The names this proxy answers to without keys; empty: any, since the config allows anyone."""
+    if config.server.allow_anonymous:
+        return frozenset()
+    names = {config.server.host.lower(), "localhost"}
+    if config.server.public_url:
+        names.add(_hostname(config.server.public_url))
+    return frozenset(names)
+
+
+def _hostname(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _unauthenticated(message: str) -> ApiError:
+    return ApiError(401, "authentication_error", "invalid_api_key", message)
+
+
+def _foreign(what: str, value: str) -> ApiError:
+    return ApiError(
+        403,
+        "permission_error",
+        "foreign_origin",
+        f"{what} {value[:100]!r} is not this proxy's: without client keys it serves only its own machine.",
+    )

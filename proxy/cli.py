@@ -1,0 +1,129 @@
+"""The `anygate` command."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from proxy import serve as serving
+from proxy.config import Config, ConfigError
+from proxy.explain import explained
+from proxy.live import check_live, list_models
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="One OpenAI base URL in front of any AI gateway.",
+)
+
+ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+_DEFAULT = Path("config.yaml")
+_SANDBOX = Path(".sandbox")
+
+
+@app.command()
+def serve(
+    config: ConfigPath = _DEFAULT,
+    host: Annotated[str | None, typer.Option(help="Instead of server.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of server.port.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Play all gateways here: no key, no network.")
+    ] = False,
+) -> None:
+    """Serve the OpenAI API in front of the configured gateways."""
+    with ExitStack() as stack:
+        if sandbox:
+            config = stack.enter_context(serving.sandbox(_SANDBOX, port or 8080))
+        loaded = _load(config)
+        place = serving.Place(host or loaded.server.host, _port(port, loaded), workers)
+        bound = loaded.model_copy(
+            update={"server": loaded.server.model_copy(update={"host": place.host})}
+        )
+        if problems := bound.check_binding(workers):
+            _fail("\n".join(f"{config}: {problem}" for problem in problems))
+        serving.run(config, loaded, place, lambda bound: _announce(loaded, place.host, bound))
+
+
+@app.command()
+def check(
+    config: ConfigPath = _DEFAULT,
+    live: Annotated[bool, typer.Option("--live", help="Also ask each provider.")] = False,
+) -> None:
+    """Validate the configuration."""
+    loaded = _load(config)
+    print(f"{config}: ok, {len(loaded.models)} routes, {len(loaded.providers)} providers")
+    if live:
+        table = Table("provider", "answers", box=None)
+        good = True
+        for name, said, ok in check_live(loaded):
+            table.add_row(name, said)
+            good = good and ok
+        Console().print(table)
+        if not good:
+            raise typer.Exit(1)
+
+
+@app.command()
+def models(config: ConfigPath = _DEFAULT) -> None:
+    """List the routes, and what the providers offer."""
+    for name in list_models(_load(config)):
+        print(name)
+
+
+@app.command()
+def explain(
+    model: Annotated[str, typer.Argument(help="A route, or provider/model.")],
+    config: ConfigPath = _DEFAULT,
+    image: Annotated[bool, typer.Option("--image")] = False,
+    video: Annotated[bool, typer.Option("--video")] = False,
+    speech: Annotated[bool, typer.Option("--speech")] = False,
+    param: Annotated[list[str] | None, typer.Option("-p", help="A parameter: name=value.")] = None,
+) -> None:
+    """Print the native request that would be sent, and send nothing."""
+    chosen = [name for name, on in (("image", image), ("video", video), ("speech", speech)) if on]
+    if len(chosen) > 1:
+        _fail("choose one of --image, --video, --speech")
+    try:
+        for text in explained(_load(config), model, chosen[0] if chosen else "chat", param or []):
+            print(text)
+    except ValueError as exc:
+        _fail(str(exc), code=1)
+
+
+def _load(path: Path) -> Config:
+    try:
+        return serving.read(path)
+    except ConfigError as exc:
+        _fail(str(exc))
+
+
+def _port(port: int | None, config: Config) -> int:
+    return config.server.port if port is None else port
+
+
+def _announce(config: Config, host: str, port: int) -> None:
+    table = Table("route", "targets", box=None, title=f"Anygate at http://{host}:{port}/v1")
+    for name, route in config.models.items():
+        table.add_row(name, " → ".join(map(str, route.targets)))
+    table.add_section()
+    for name, provider in config.providers.items():
+        table.add_row(f"provider {name}", f"{provider.translator} at {provider.base_url}")
+    table.add_row("store", config.store.partition("@")[2] or config.store)
+    table.add_row("keys", ", ".join(k.name for k in config.keys) if config.keys else "none: open")
+    Console(soft_wrap=True).print(table)
+    sys.stdout.flush()
+
+
+def _fail(message: str, code: int = 2) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    app()

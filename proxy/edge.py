@@ -1,0 +1,127 @@
+"""The outermost layer: request ids, who may come in, errors as OpenAI's envelope, log and metrics."""
+
+import logging
+import time
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proxy.errors import ApiError, internal, invalid, not_found, to_api_error
+from proxy.exchange import Exchange
+from proxy.service import Service
+
+log = logging.getLogger("anygate.access")
+faults = logging.getLogger("anygate.errors")
+
+
+class ClientGone(Exception):
+    """The client has closed its connection: there is nobody to answer."""
+
+
+class Edge:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(self._service)
+        scope["anygate"] = exchange
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = exchange.id
+                for name, value in exchange.headers.items():
+                    headers[name] = value
+            await send(message)
+
+        try:
+            self._admit(scope, exchange)
+            await self._app(scope, receive, answer)
+        except (ClientGone, ClientDisconnect):
+            status = status or 499
+        except Exception as exc:
+            error = self._told(exc, exchange)
+            if status:  # the answer has begun: breaking it off is all that is left
+                raise
+            await _send_error(error, answer)
+        finally:
+            self._record(scope, exchange, status)
+
+    def _admit(self, scope: Scope, exchange: Exchange) -> None:
+        headers = Headers(scope=scope)
+        gate = self._service.runtime.gate
+        path = scope["path"]
+        gate.check_page(headers)
+        if path.startswith("/v1/"):
+            exchange.client = gate.client(headers)
+
+    def _told(self, exc: Exception, exchange: Exchange) -> ApiError:
+        error = _from_http(exc) if isinstance(exc, HTTPException) else to_api_error(exc)
+        if error is None:
+            redactor = self._service.runtime.redactor
+            faults.error("%s: %s", exchange.id, redactor.text(repr(exc)), exc_info=exc)
+            return internal(exchange.id)
+        error.message = self._service.runtime.redactor.text(error.message)
+        return error
+
+    def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
+        seconds = time.monotonic() - exchange.started
+        metrics = self._service.metrics
+        metrics.requests.labels(exchange.endpoint, exchange.provider, str(status)).inc()
+        metrics.seconds.labels(exchange.endpoint).observe(seconds)
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", _line(scope, exchange, status, seconds))
+
+
+def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> str:
+    return orjson.dumps(
+        {
+            "time": round(time.time(), 3),
+            "id": exchange.id,
+            "method": scope["method"],
+            "endpoint": exchange.endpoint,
+            "key": exchange.client.name,
+            "target": exchange.target,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "job": exchange.headers.get("x-anygate-job"),
+        }
+    ).decode()
+
+
+def _from_http(exc: HTTPException) -> ApiError:
+    if exc.status_code == 405:
+        return ApiError(
+            405, "invalid_request_error", "method_not_allowed", "Method not allowed for this path."
+        )
+    if exc.status_code == 404:
+        return not_found("Unknown request URL. See GET /v1/models for what is here.")
+    return invalid(str(exc.detail))
+
+
+async def _send_error(error: ApiError, send: Send) -> None:
+    body = orjson.dumps(error.envelope())
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **error.answer_headers(),
+    }
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    raw = [(name.encode("latin-1"), _safe(value)) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _safe(value: str) -> bytes:
+    return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")

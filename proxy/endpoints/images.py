@@ -1,0 +1,140 @@
+"""/v1/images: generations, edits and variations; the client waits, a job does the work."""
+
+import base64
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints.common import (
+    count,
+    flag,
+    json_response,
+    need_text,
+    one_of,
+    options_of,
+    without_own,
+)
+from proxy.endpoints.orders import Wish, delivering, ended, place
+from proxy.endpoints.passing import teller
+from proxy.errors import gateway_error
+from proxy.exchange import exchange_of
+from proxy.forms import read_json, read_params
+from proxy.jobs.outcome import contents
+from proxy.routing import Ask
+from proxy.sse import EventStream, begun, while_connected
+from proxy.store.base import Job
+from translators.core import JSON, Capability, Params
+from translators.framing import encode
+
+_MOST = 10
+_LARGEST = 64 << 20  # bytes of one picture that is given out as base64
+_HANDLED = frozenset({"n", "response_format", "stream"})
+_FORMATS = ("b64_json", "url")
+_NO_USAGE = {
+    "total_tokens": 0,
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "input_tokens_details": {"text_tokens": 0, "image_tokens": 0},
+}
+
+
+async def generate(request: Request) -> Response:
+    exchange_of(request).endpoint = "images"
+    params = await read_json(request, exchange_of(request).service.runtime.max_body)
+    need_text(params, "prompt")
+    return await _make(request, params, Capability.IMAGE)
+
+
+async def edit(request: Request) -> Response:
+    exchange_of(request).endpoint = "image_edits"
+    params = await read_params(request, exchange_of(request).service.runtime.max_body)
+    return await _make(request, params, Capability.IMAGE_EDIT)
+
+
+async def vary(request: Request) -> Response:
+    exchange_of(request).endpoint = "image_variations"
+    params = await read_params(request, exchange_of(request).service.runtime.max_body)
+    return await _make(request, params, Capability.IMAGE_VARIATION)
+
+
+async def _make(request: Request, params: Params, capability: Capability) -> Response:
+    exchange = exchange_of(request)
+    shape = one_of(params, "response_format", _FORMATS, "b64_json")
+    stream = flag(params, "stream")
+    resolved = exchange.service.runtime.router.resolve(
+        params.get("model"), capability, exchange.client
+    )
+    ask = Ask(capability, without_own(params), options_of(params), handled=_HANDLED)
+    tasks = count(params, "n", _MOST)
+    job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
+    if stream:
+        events = _events(request, job, capability)
+        first = await while_connected(request, begun(events))
+        answer: Response = EventStream(events, first=first, told=teller(exchange))
+    else:
+        done = await while_connected(request, ended(request, job))
+        data = [await _image(request, done, one, shape) for one in _results(done)]
+        answer = json_response({"created": int(done.completed_at or time.time()), "data": data})
+    return delivering(request, job, answer)
+
+
+async def _events(request: Request, job: Job, capability: Capability) -> AsyncIterator[bytes]:
+    """One `image_generation.completed` (or `image_edit.completed`) an image, every required field there."""
+    done = await ended(request, job)
+    kind = "image_generation" if capability is Capability.IMAGE else "image_edit"
+    for asset in _results(done):
+        data, mime = await _loaded(request, done, asset)
+        event = {
+            "type": f"{kind}.completed",
+            "b64_json": base64.b64encode(data).decode(),
+            "created_at": int(done.completed_at or time.time()),
+            "size": "auto",
+            "quality": "auto",
+            "background": "auto",
+            "output_format": _format(mime) or "png",
+            "usage": _NO_USAGE,
+        }
+        yield f"event: {kind}.completed\n".encode() + encode(orjson.dumps(event))
+
+
+def _results(job: Job) -> list[dict[str, Any]]:
+    found = [dict(one) for t in job.tasks if t.state == "completed" for one in contents(t.assets)]
+    if not found:
+        raise gateway_error("The gateway finished without an image.", "malformed_response")
+    return found
+
+
+async def _image(request: Request, job: Job, asset: dict[str, Any], shape: str) -> JSON:
+    if shape == "url":
+        return {"url": await link(request, job, asset)}
+    data, _ = await _loaded(request, job, asset)
+    return {"b64_json": base64.b64encode(data).decode()}
+
+
+async def link(request: Request, job: Job, asset: dict[str, Any]) -> str:
+    """A URL of a result that the client can open: the gateway's, unless only we may or can serve it."""
+    service = exchange_of(request).service
+    url = asset.get("url")
+    if url and not asset.get("auth") and not service.runtime.redactor.holds(url):
+        return str(url)
+    base = service.runtime.config.server.public_url or str(request.base_url).rstrip("/")
+    if "file" not in asset:
+        index = _results(job).index(asset)
+        return f"{base}/v1/jobs/{job.id}/content?index={index}"
+    await service.media.publish(asset["file"])
+    return f"{base}/media/{asset['file']}"
+
+
+async def _loaded(request: Request, job: Job, asset: dict[str, Any]) -> tuple[bytes, str]:
+    service = exchange_of(request).service
+    account = service.runtime.accounts.get(job.provider)
+    return await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+
+
+def _format(mime: str) -> str | None:
+    kind = mime.partition("/")[2]
+    return kind if kind in ("png", "webp", "jpeg") else None

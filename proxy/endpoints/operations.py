@@ -1,0 +1,47 @@
+"""What operates the proxy: health, readiness, metrics, and uploads that gateways fetch."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints.common import json_response
+from proxy.errors import ApiError, not_found
+from proxy.exchange import exchange_of
+from proxy.store.base import StoreUnavailable
+
+
+async def health(request: Request) -> Response:
+    """The process is up."""
+    exchange_of(request).endpoint = "health"
+    return json_response({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """The process can do its work: the store answers."""
+    exchange = exchange_of(request)
+    exchange.endpoint = "ready"
+    try:
+        await exchange.service.store.ping()
+    except StoreUnavailable as exc:
+        raise ApiError(
+            503, "server_error", "store_unavailable", "The job store cannot be reached."
+        ) from exc
+    return json_response({"status": "ready"})
+
+
+async def metrics(request: Request) -> Response:
+    exchange = exchange_of(request)
+    exchange.endpoint = "metrics"
+    service = exchange.service
+    body = service.metrics.render(await service.store.counts())
+    return Response(body, media_type="text/plain; version=0.0.4")
+
+
+async def media(request: Request) -> Response:
+    """A published upload, under its unguessable name."""
+    exchange = exchange_of(request)
+    exchange.endpoint = "media"
+    name = request.path_params["name"]
+    path = exchange.service.media.public_path(name)
+    if path is None:
+        raise not_found("No such file.")
+    return await exchange.service.media.response(path, None, request, name)

@@ -1,0 +1,249 @@
+"""Making a job of a request: planned, its files stored, its answer's headers noted."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints.common import fingerprint, retry_count, waiting_time
+from proxy.errors import ApiError, invalid
+from proxy.exchange import Exchange, exchange_of
+from proxy.media import Media
+from proxy.routing import Ask, Candidate, Resolved
+from proxy.store.base import Entry, Job, new_id
+from translators.convert import source_of
+from translators.core import JSON, FormText, Hosted, Params, Source
+from translators.errors import UnsupportedEndpoint
+
+_LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversation, say
+_INLINE = 2_048  # characters of a data URL that a job keeps as a file instead
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants made. `said`: its own parameters, by which a repetition is known;
+    `tasks`: how many the gateway is asked for; `keep_files`: its uploads are needed for a remix."""
+
+    kind: str
+    resolved: Resolved
+    ask: Ask
+    said: Params
+    tasks: int = 1
+    keep_files: bool = False
+    remixed_from: str | None = None
+    webhook: str | None = None
+    candidates: Sequence[Candidate] | None = None
+
+
+@dataclass
+class _Files:
+    """Uploads of one request, each stored once."""
+
+    media: Media
+    public_url: str | None
+    names: dict[int, str] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)  # keeps the ids above alive
+
+    async def name(self, source: Source) -> str:
+        if source.name is not None:
+            return source.name
+        if id(source) not in self.names:
+            self.sources.append(source)
+            self.names[id(source)] = await self.media.save(
+                source.data or b"", source.mime, upload=True
+            )
+        return self.names[id(source)]
+
+    async def hosted(self, value: Any) -> Any:
+        """A native body with URLs of ours where it holds `Hosted` values."""
+        if isinstance(value, Hosted):
+            if self.public_url is None:
+                raise invalid(
+                    "This target takes files only by URL, and the proxy has no public address to serve "
+                    "yours from: set server.public_url in the config, or give a URL.",
+                    code="unsupported_value",
+                    param="input_reference",
+                )
+            name = await self.name(value.source)
+            await self.media.publish(name)
+            return f"{self.public_url}/media/{name}"
+        if isinstance(value, Mapping):
+            return {key: await self.hosted(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [await self.hosted(one) for one in value]
+        return value
+
+    async def frozen(self, value: Any) -> Any:
+        """Parameters as a job stores them: files by name."""
+        if isinstance(value, Source):
+            if value.url is not None:
+                return {"$url": value.url}
+            return {"$file": await self.name(value), "mime": value.mime}
+        if isinstance(value, Mapping):
+            return {str(key): await self.frozen(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [await self.frozen(one) for one in value]
+        return str(value) if isinstance(value, FormText) else value
+
+
+async def thawed(value: Any, media: Media) -> Any:
+    """What `frozen` stored, as parameters again; raises ApiError 410 for a file that is gone."""
+    if isinstance(value, Mapping):
+        if "$url" in value:
+            return Source(url=value["$url"])
+        if "$file" in value:
+            data = await media.read(value["$file"])
+            return Source(data=data, mime=value["mime"])
+        return {key: await thawed(one, media) for key, one in value.items()}
+    if isinstance(value, list):
+        return [await thawed(one, media) for one in value]
+    return value
+
+
+async def place(request: Request, wish: Wish) -> Job:
+    """Store the job and send it, or join the one that this request repeats; notes the answer's headers.
+
+    Raises what makes the request impossible, before anything is sent.
+    """
+    exchange = exchange_of(request)
+    service = exchange.service
+    job_id = new_id(wish.kind)
+    secret = secrets.token_urlsafe(24)
+    candidates = _candidates(exchange, wish, job_id, secret)
+    files = _Files(service.media, service.runtime.config.server.public_url)
+    try:
+        hosted = [await _hosted(candidate, files) for candidate in candidates]
+        kept = await _kept(wish, files)
+        job = _job(exchange, wish, job_id, candidates[0])
+        job = replace(
+            job,
+            request=kept,
+            media=list(files.names.values()),
+            fingerprint=fingerprint(request.url.path, wish.said),
+            callback=secret,
+        )
+        stored = await service.jobs.start_job(
+            job,
+            hosted,
+            key=request.headers.get("idempotency-key") or None,
+            retry=retry_count(request),
+        )
+    except BaseException:
+        await service.media.remove(list(files.names.values()))
+        raise
+    if stored.id != job_id:
+        await service.media.remove(list(files.names.values()))
+    note(exchange, stored)
+    return stored
+
+
+async def ended(request: Request, job: Job) -> Job:
+    """The job at its end. Raises its failure, or 504 with the job's id shortly before the client gives up."""
+    exchange = exchange_of(request)
+    found = await exchange.service.jobs.wait(job.id, lambda one: one.ended, waiting_time(request))
+    if found is None or not found.ended:
+        raise ApiError(
+            504,
+            "provider_error",
+            "provider_timeout",
+            f"It is not finished yet. It goes on as job {job.id}: GET /v1/jobs/{job.id}.",
+            retry=False,
+        )
+    note(exchange, found)
+    if found.status == "failed":
+        raise ApiError.from_stored(found.error or {})
+    return found
+
+
+def delivering(request: Request, job: Job, response: Response) -> Response:
+    """An answer that carries a job's result: once it is out, no automatic retry joins the job."""
+    response.background = BackgroundTask(_delivered, request, job.id)
+    return response
+
+
+async def _delivered(request: Request, job_id: str) -> None:
+    if not await request.is_disconnected():
+        await exchange_of(request).service.store.delivered(job_id)
+
+
+def plain_prompt(prompt: Any) -> str | None:
+    """The words of a prompt that may be an object at some gateways."""
+    if isinstance(prompt, Mapping):
+        prompt = prompt.get("text")
+    return prompt if isinstance(prompt, str) else None
+
+
+def note(exchange: Exchange, job: Job) -> None:
+    """The headers that every answer about a job's request carries."""
+    exchange.answered_by(job.provider, job.target, tuple(job.dropped))
+    exchange.headers["x-anygate-job"] = job.id
+    if job.cost is not None:
+        exchange.headers["x-anygate-cost"] = f"{job.cost:.6f}".rstrip("0").rstrip(".")
+    good = sum(entry.state == "completed" for entry in job.tasks)
+    if job.status == "completed" and good < len(job.tasks):
+        exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
+
+
+def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
+    runtime = exchange.service.runtime
+    public_url = runtime.config.server.public_url
+    if wish.candidates is not None:
+        return wish.candidates
+    callback = f"{public_url}/callbacks/{job_id}/{secret}" if public_url else None
+    found = runtime.router.candidates(wish.resolved, replace(wish.ask, callback=callback))
+    taken = [one for one in found if one.plan.operation.read is not None]
+    if not taken:
+        raise UnsupportedEndpoint(f"'{wish.resolved.name}' does not do this as a job.", "model")
+    return taken
+
+
+async def _hosted(candidate: Candidate, files: _Files) -> Candidate:
+    plan = candidate.plan
+    body = await files.hosted(plan.request.body) if plan.request.body else plan.request.body
+    return replace(candidate, plan=replace(plan, request=replace(plan.request, body=body)))
+
+
+async def _kept(wish: Wish, files: _Files) -> JSON:
+    """The request as the job stores it: enough to show it and, for a remix, to make it again."""
+    if not wish.keep_files:
+        prompt = wish.ask.params.get("prompt", wish.ask.params.get("input"))
+        short = isinstance(prompt, str) and len(prompt) <= _LONG_TEXT
+        return {"prompt": str(prompt)} if short else {}
+    params = {name: _as_source(value) for name, value in wish.ask.params.items()}
+    kept: JSON = await files.frozen(params)
+    if wish.ask.options:
+        kept["provider_options"] = await files.frozen(wish.ask.options)
+    return kept
+
+
+def _as_source(value: Any) -> Any:
+    """A long data URL is kept as the file that it is."""
+    if isinstance(value, str) and value.startswith("data:") and len(value) > _INLINE:
+        return source_of(value, "input_reference")
+    return value
+
+
+def _job(exchange: Exchange, wish: Wish, job_id: str, first: Candidate) -> Job:
+    now = time.time()
+    return Job(
+        id=job_id,
+        kind=wish.kind,
+        capability=first.capability.value,
+        owner=exchange.client.name,
+        model=wish.resolved.name,
+        provider=first.account.name,
+        target=str(first.target),
+        native=first.plan.model,
+        created_at=now,
+        deadline=now + exchange.service.runtime.config.jobs.timeout,
+        ordered={k: v for k, v in asdict(first.plan.ordered).items() if v is not None},
+        dropped=list(first.plan.dropped),
+        remixed_from=wish.remixed_from,
+        webhook=wish.webhook,
+        tasks=[Entry() for _ in range(wish.tasks)],
+    )

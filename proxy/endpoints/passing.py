@@ -1,0 +1,140 @@
+"""Requests that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.driver import read_whole
+from proxy.endpoints.relay import DONE, Relay
+from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
+from proxy.exchange import Exchange, exchange_of
+from proxy.routing import Candidate
+from proxy.sse import EventStream, begun, told
+from translators.core import JSON, Answer, Params
+from translators.errors import FaultKind, MalformedReply
+from translators.framing import encode
+from translators.openai import complete_enough, mend_chunk, mend_completion
+
+# Failures that are not the request's own fault: before the first byte the next target may do better.
+_ELSEWHERE = frozenset(
+    {
+        FaultKind.AUTH,
+        FaultKind.QUOTA,
+        FaultKind.NOT_FOUND,
+        FaultKind.TIMEOUT,
+        FaultKind.RATE,
+        FaultKind.FAILED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """This target failed before its first byte; `error` is the client's if there is no other."""
+
+    error: ApiError
+
+
+async def attempt(
+    request: Request, candidate: Candidate, *, stream: bool, params: Params
+) -> Response | Next:
+    """One target's answer, or why the next should be asked. Raises what is the request's own fault."""
+    exchange = exchange_of(request)
+    account, plan = candidate.account, candidate.plan
+    exchange.answered_by(account.name, str(candidate.target), plan.dropped)
+    driver = exchange.service.runtime.driver
+    body = orjson.dumps(plan.request.body)
+    accept = "text/event-stream" if stream else "application/json"
+    native = driver.json_request(account, plan.request.path, body, accept)
+    try:
+        async with AsyncExitStack() as stack:
+            answer = await stack.enter_async_context(driver.exchange(account, native))
+            if stream and answer.status_code == 200 and _is_events(answer):
+                usage = bool((params.get("stream_options") or {}).get("include_usage"))
+                relay = Relay(answer, candidate, usage=usage, prompt=len(body))
+                events = relay.events()
+                first = await begun(events)
+                close = stack.pop_all().aclose
+                return EventStream(events, first=first, close=close, told=teller(exchange))
+            raw = await read_whole(answer)
+        return _whole(candidate, Answer(answer.status_code, answer.headers, raw), stream=stream)
+    except GatewayDown as down:
+        return Next(from_down(down))
+    except MalformedReply as exc:
+        return Next(gateway_error(str(exc), "malformed_response"))
+    except GatewayFault as exc:
+        if exc.fault.kind in _ELSEWHERE:
+            return Next(from_fault(exc.fault))
+        raise
+
+
+def _whole(candidate: Candidate, answer: Answer, *, stream: bool) -> Response:
+    """A whole answer. Raises GatewayFault or MalformedReply."""
+    raw = answer.raw
+    plain = answer.ok and not stream and b'"error"' not in raw
+    if plain and not candidate.plan.operation.mend and complete_enough(raw):
+        return Response(raw, media_type="application/json")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        if not answer.ok:
+            body = None
+        else:
+            raise MalformedReply("The gateway's answer is not JSON.") from exc
+    fault = candidate.account.row.refuse(Answer(answer.status, answer.headers, raw, body))
+    if fault is not None:
+        raise GatewayFault(fault)
+    if not isinstance(body, dict):
+        raise MalformedReply("The gateway's answer is not an object.")
+    completion = mend_completion(
+        body,
+        model=candidate.plan.model,
+        created=int(time.time()),
+        id=f"chatcmpl-{time.time_ns():x}",
+    )
+    if stream:
+        return EventStream(_as_events(completion), told=told)
+    return Response(orjson.dumps(completion), media_type="application/json")
+
+
+async def _as_events(completion: JSON) -> AsyncIterator[bytes]:
+    """A whole answer as the stream that was asked for: the gateway did not stream."""
+    top = {name: completion[name] for name in ("id", "created", "model")}
+    choices = [
+        {
+            "index": one["index"],
+            "delta": one["message"],
+            "finish_reason": one["finish_reason"],
+            "logprobs": one["logprobs"],
+        }
+        for one in completion["choices"]
+    ]
+    chunk = {**top, "choices": choices}
+    yield encode(orjson.dumps(mend_chunk(chunk, **top)))
+    if completion.get("usage"):
+        last = {**top, "choices": [], "usage": completion["usage"]}
+        yield encode(orjson.dumps(mend_chunk(last, **top)))
+    yield DONE
+
+
+def _is_events(answer: httpx.Response) -> bool:
+    # Some servers stream under text/plain or no type at all; JSON is never a stream.
+    return "json" not in answer.headers.get("content-type", "")
+
+
+def teller(exchange: Exchange) -> Callable[[Exception], ApiError]:
+    """Shapes an exception within a stream, without keys."""
+    redactor = exchange.service.runtime.redactor
+
+    def tell(exc: Exception) -> ApiError:
+        error = told(exc)
+        error.message = redactor.text(error.message)
+        return error
+
+    return tell

@@ -1,0 +1,68 @@
+"""Chat with a gateway that takes one text and gives one back, by task: a job like any other."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints.common import count, flag, json_response, without_own
+from proxy.endpoints.orders import Wish, delivering, ended, place
+from proxy.endpoints.passing import teller
+from proxy.endpoints.relay import DONE
+from proxy.exchange import exchange_of
+from proxy.routing import Ask, Candidate, Resolved
+from proxy.sse import EventStream, begun, while_connected
+from proxy.store.base import Job
+from translators.core import JSON, Capability, Params
+from translators.framing import encode
+from translators.textchat import chunks, completion, cut_at_stop, fits
+
+_MOST = 8  # choices: each is a task of its own
+
+
+async def chat(
+    request: Request, params: Params, resolved: Resolved, candidates: Sequence[Candidate]
+) -> Response:
+    wish = Wish(
+        kind="chat",
+        resolved=resolved,
+        ask=Ask(Capability.CHAT, without_own(params)),
+        said=params,
+        tasks=count(params, "n", _MOST),
+        candidates=candidates,
+    )
+    job = await place(request, wish)
+    if not flag(params, "stream"):
+        found = await while_connected(request, ended(request, job))
+        made = completion(_texts(found, params), **_head(found, params))
+        return delivering(request, job, json_response(made))
+    events = _events(request, job, params)
+    first = await while_connected(request, begun(events))
+    stream = EventStream(events, first=first, told=teller(exchange_of(request)))
+    return delivering(request, job, stream)
+
+
+async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[bytes]:
+    found = await ended(request, job)
+    usage = bool((params.get("stream_options") or {}).get("include_usage"))
+    texts = _texts(found, params)
+    for chunk in chunks(texts, include_usage=usage, **_head(found, params)):
+        yield encode(orjson.dumps(chunk))
+    yield DONE
+
+
+def _texts(job: Job, params: Params) -> list[str]:
+    """Every answer as it is given out. Raises MalformedReply where it is not the format asked for."""
+    answers = [entry.text or "" for entry in job.tasks if entry.state == "completed"]
+    stopped = [cut_at_stop(text, params.get("stop"))[0] for text in answers]
+    return [fits(text, params.get("response_format")) for text in stopped]
+
+
+def _head(job: Job, params: Params) -> JSON:
+    return {
+        "id": f"chatcmpl-{job.id}",
+        "created": int(job.created_at),
+        "model": job.native,
+        "prompt_chars": len(orjson.dumps(params["messages"])),
+    }

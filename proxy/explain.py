@@ -1,0 +1,97 @@
+"""`anygate explain`: the native request that a call would become."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from proxy import runtime
+from proxy.auth import ANONYMOUS
+from proxy.config import Config
+from proxy.errors import ApiError
+from proxy.routing import Ask, Candidate
+from proxy.runtime import Runtime, Transports
+from proxy.transport import AiohttpTransport
+from translators import TRANSLATORS
+from translators.core import Capability, FormText, Hosted, Params, Source
+from translators.fields import from_text
+from translators.plan import options_in
+
+_SAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "chat": {"messages": [{"role": "user", "content": "Hello"}]},
+    "image": {"prompt": "A lighthouse at dawn"},
+    "video": {"prompt": "A lighthouse at dawn"},
+    "speech": {"input": "Hello", "voice": "alloy"},
+}
+_ALTERNATIVES = {"speech": (Capability.SOUND, Capability.MUSIC)}
+_HANDLED = frozenset({"n", "response_format", "stream"})
+
+
+def offline(config: Config) -> Runtime:
+    """A runtime that has no limits to count; connections are made only if something is sent."""
+
+    async def unlimited(bucket: str, limit: int, *, keep: int = 0) -> float:
+        return 0.0
+
+    transports = Transports(AiohttpTransport(), AiohttpTransport(public_only=True))
+    return runtime.build(config, TRANSLATORS, transports, unlimited)
+
+
+def explained(config: Config, model: str, kind: str, given: list[str]) -> Iterator[str]:
+    """Method, URL and body for each target of a model, keys masked. Raises ValueError in plain words."""
+    made = offline(config)
+    params = {**_SAMPLES[kind], **dict(_pair(one, kind) for one in given)}
+    options = options_in(params.pop("provider_options", {}))
+    capability = Capability(kind)
+    defaults = {"size": "720x1280", "seconds": "4"} if kind == "video" else {}
+    ask = Ask(
+        capability,
+        params,
+        options,
+        defaults=defaults,
+        handled=frozenset() if kind == "chat" else _HANDLED,
+        alternatives=_ALTERNATIVES.get(kind, ()),
+        callback=f"{config.server.public_url}/callbacks/…" if config.server.public_url else None,
+    )
+    try:
+        resolved = made.router.resolve(model, capability, ANONYMOUS)
+        candidates = made.router.candidates(resolved, ask)
+    except ApiError as exc:
+        raise ValueError(exc.message) from exc
+    for candidate in candidates:
+        yield made.redactor.text(_shown(candidate))
+
+
+def _shown(candidate: Candidate) -> str:
+    sent = candidate.plan.request
+    lines = [f"# {candidate.target}", f"{sent.method} {candidate.account.base_url}{sent.path}"]
+    lines += [f"{name}: {value}" for name, value in candidate.account.row.auth("***").items()]
+    body = _masked(candidate, sent.body)
+    lines.append(orjson.dumps(body, option=orjson.OPT_INDENT_2, default=_file).decode())
+    if candidate.plan.dropped:
+        lines.append(f"# dropped: {', '.join(candidate.plan.dropped)}")
+    if candidate.plan.price is not None:
+        lines.append(f"# price: ${candidate.plan.price:g}")
+    return "\n".join(lines) + "\n"
+
+
+def _masked(candidate: Candidate, body: Params | None) -> Params:
+    """The body without its key, however short that is."""
+    key = candidate.account.key
+    return {name: "***" if value == key else value for name, value in (body or {}).items()}
+
+
+def _file(value: Any) -> str:
+    if isinstance(value, Hosted):
+        return "<URL of your file under server.public_url>"
+    if isinstance(value, Source):
+        return f"<{len(value.data or b'')} bytes of {value.mime}>"
+    raise TypeError(type(value).__name__)
+
+
+def _pair(text: str, kind: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"-p takes name=value, not {text!r}")
+    # Chat travels on as JSON; elsewhere the table says which type a text has.
+    return name, from_text(value) if kind == "chat" else FormText(value)

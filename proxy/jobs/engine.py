@@ -1,0 +1,201 @@
+"""The job engine: what endpoints call, and the loops that move jobs on whether or not anyone asks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from proxy.config import Config
+from proxy.driver import Account, Driver
+from proxy.jobs import transitions
+from proxy.jobs.poll import Poller
+from proxy.jobs.submit import LEASE, Submitter
+from proxy.media import Media
+from proxy.redact import Redactor
+from proxy.routing import Candidate
+from proxy.runtime import Runtime
+from proxy.store.base import Change, Job, Store, StoreUnavailable
+
+log = logging.getLogger("anygate.jobs")
+
+_HEARTBEAT = 5.0  # seconds between renewals of submit leases
+_SWEEP = 2.0  # seconds between looks for orphans and overdue jobs
+_PURGE = 60.0
+_LOOK = 0.5  # seconds between a waiting client's looks at the store: another worker may do the work
+_BATCH = 100
+
+
+class Jobs:
+    """Jobs of one worker process; any number of them share a store.
+
+    `runtime()` gives the configuration in force.
+    """
+
+    def __init__(self, store: Store, media: Media, runtime: Callable[[], Runtime]) -> None:
+        self.store = store
+        self.media = media
+        self._runtime = runtime
+        self._poller = Poller(self)
+        self._submitter = Submitter(self)
+        self._held: set[tuple[str, int]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+
+    @property
+    def config(self) -> Config:
+        return self._runtime().config
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        return self._runtime().accounts
+
+    @property
+    def driver(self) -> Driver:
+        return self._runtime().driver
+
+    @property
+    def redactor(self) -> Redactor:
+        return self._runtime().redactor
+
+    def start(self) -> None:
+        self._loops = [
+            asyncio.create_task(loop)
+            for loop in (
+                self._poller.run(),
+                self._every(_HEARTBEAT, self._renew),
+                self._every(_SWEEP, self._sweep),
+                self._every(_PURGE, self._purge),
+            )
+        ]
+
+    async def stop(self, drain: float) -> None:
+        """Let submits that are under way end, for up to `drain` seconds; then stop polling.
+
+        Whatever is still being sent then is settled by whoever finds its lease run out.
+        """
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=drain)
+        for task in (*self._sending, *self._loops):
+            task.cancel()
+        await asyncio.gather(*self._sending, *self._loops, return_exceptions=True)
+
+    async def start_job(
+        self, job: Job, candidates: Sequence[Candidate], *, key: str | None, retry: int
+    ) -> Job:
+        """Store a job and send it in the background, or join the one that it repeats.
+
+        Raises StoreUnavailable or KeyReused; then nothing was sent.
+        """
+        entries = [replace(one, at=time.time() + LEASE) for one in job.tasks]
+        job = replace(job, tasks=entries)
+        stored = await self.store.create(job, key=key, retry=retry, recent=self.config.jobs.timeout)
+        if stored.id == job.id:
+            self._hold(job)
+            task = asyncio.create_task(self._submit(job, candidates))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return stored
+
+    async def wait(self, job_id: str, done: Callable[[Job], bool], timeout: float) -> Job | None:
+        """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            changed = self._watch(job_id)
+            try:
+                job = await self.store.get(job_id)
+                left = end - time.monotonic()
+                if job is None or done(job) or left <= 0:
+                    return job
+                await asyncio.wait([changed], timeout=min(left, _LOOK))
+            finally:
+                self._unwatch(job_id, changed)
+
+    async def change(self, job_id: str, change: Change) -> Job | None:
+        """Apply a transition and tell whoever waits for the job here."""
+        job = await self.store.update(job_id, change)
+        if job is not None:
+            for waiting in self._waiting.get(job_id, ()):
+                if not waiting.done():
+                    waiting.set_result(None)
+            if not job.ended:
+                self._poller.wake()
+            elif job.media:
+                await self.media.unpublish(job.media)
+        return job
+
+    @contextmanager
+    def holding(self, job_id: str, index: int) -> Iterator[None]:
+        """While a task is being sent, its lease is renewed."""
+        self._held.add((job_id, index))
+        try:
+            yield
+        finally:
+            self._held.discard((job_id, index))
+
+    def report(self, exc: BaseException, doing: str) -> None:
+        """Our own fault, in the log alone."""
+        log.error("%s failed: %s", doing, self.redactor.text(repr(exc)), exc_info=exc)
+
+    def _hold(self, job: Job) -> None:
+        self._held.update((job.id, index) for index in range(len(job.tasks)))
+
+    async def _submit(self, job: Job, candidates: Sequence[Candidate]) -> None:
+        try:
+            await self._submitter.run(job, candidates)
+        except StoreUnavailable as exc:
+            self.report(exc, f"submitting {job.id}")
+        except Exception as exc:  # settled like a crash: by the lease that nobody renews
+            self.report(exc, f"submitting {job.id}")
+        finally:
+            for index in range(len(job.tasks)):
+                self._held.discard((job.id, index))
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while True:
+            try:
+                await work()  # type: ignore[misc]
+            except StoreUnavailable as exc:
+                log.warning("the store is unavailable: %s", self.redactor.text(str(exc)))
+            except Exception as exc:
+                self.report(exc, "a background loop")
+            await asyncio.sleep(seconds)
+
+    async def _renew(self) -> None:
+        if self._held:
+            await self.store.renew(tuple(self._held), time.time() + LEASE)
+
+    async def _sweep(self) -> None:
+        now = time.time()
+        orphans = await self.store.lease(
+            submitting=True, providers=None, until=now + LEASE, limit=_BATCH
+        )
+        for one in orphans:
+            await self.change(one.job_id, transitions.orphaned(one.index, now=now))
+        for job_id in await self.store.overdue(_BATCH):
+            change = transitions.overdue(now=time.time(), configured=self.accounts)
+            await self.change(job_id, change)
+
+    async def _purge(self) -> None:
+        before = time.time() - self.config.jobs.retention
+        while gone := await self.store.purge(before, _BATCH):
+            names = [name for job in gone for name in job.media]
+            names += [
+                str(a["file"]) for j in gone for t in j.tasks for a in t.assets if "file" in a
+            ]
+            if names:
+                await self.media.remove(names)
+
+    def _watch(self, job_id: str) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(job_id, set()).add(future)
+        return future
+
+    def _unwatch(self, job_id: str, future: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(job_id)
+        if waiting is not None:
+            waiting.discard(future)
+            if not waiting:
+                del self._waiting[job_id]

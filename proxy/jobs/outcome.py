@@ -1,0 +1,80 @@
+"""What a gateway's task brought, made ready to be kept: files stored, costs in dollars."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from proxy.config import Config
+from proxy.driver import Account
+from proxy.jobs.transitions import Outcome
+from proxy.media import Media
+from proxy.redact import Redactor
+from translators.core import Asset, Cost, Task
+from translators.errors import Fault
+
+_DAY = 86_400.0
+
+
+async def outcome_of(task: Task, account: Account, media: Media, now: float) -> Outcome:
+    """The result of a succeeded task; bytes that came inside the answer are stored as files."""
+    assets = [await _kept(asset, account, media, now) for asset in task.assets]
+    lives = [one.lives or account.row.link_lives for one in task.assets if one.url]
+    known = [now + one for one in lives if one is not None]
+    return Outcome(
+        assets=tuple(assets),
+        text=task.text,
+        detail=task.detail,
+        cost=dollars(task.cost, account),
+        task_id=task.id,
+        links_until=min(known) if known else None,
+    )
+
+
+def dollars(cost: Cost | None, account: Account) -> float | None:
+    """USD of what a gateway charges; credits by the provider's `usd_per_credit`, unknown without it."""
+    if cost is None:
+        return None
+    if cost.usd is not None:
+        return cost.usd
+    price = account.config.usd_per_credit
+    return None if price is None or cost.credits is None else round(cost.credits * price, 6)
+
+
+def wants_keeping(outcome: Outcome, config: Config) -> bool:
+    """Whether `media.keep` asks for the files: always, or (auto) where their links live less than a day."""
+    keep = config.media.keep
+    urls = [one for one in outcome.assets if "url" in one and "file" not in one]
+    if not urls or keep is False:
+        return False
+    return keep is True or any(one.get("lives", _DAY) < _DAY for one in urls)
+
+
+def redacted(fault: Fault, redactor: Redactor) -> Fault:
+    """The gateway's own words, without keys."""
+    return replace(fault, message=redactor.text(fault.message))
+
+
+async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dict[str, Any]:
+    kept: dict[str, Any] = {"role": asset.role}
+    if asset.mime:
+        kept["mime"] = asset.mime
+    if asset.title:
+        kept["title"] = asset.title
+    if asset.data is not None:
+        kept["file"] = await media.save(asset.data, asset.mime or "application/octet-stream")
+        return kept
+    url = asset.url or ""
+    # A row's "/…" is relative to the base URL, as an OpenAI-like gateway's content endpoint is.
+    kept["url"] = account.base_url + url if url.startswith("/") else url
+    lives = asset.lives or account.row.link_lives
+    if lives is not None:
+        kept["lives"] = lives
+        kept["expires"] = now + lives
+    if asset.auth:
+        kept["auth"] = True
+    return kept
+
+
+def contents(assets: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The results proper, without thumbnails and covers."""
+    return [one for one in assets if one.get("role", "content") == "content"]

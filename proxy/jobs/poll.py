@@ -1,0 +1,235 @@
+"""The only poll loop: every unfinished task of every client, from one queue in the store."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from proxy.config import Config
+from proxy.driver import Account
+from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
+from proxy.jobs import transitions
+from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
+from proxy.jobs.transitions import Outcome
+from proxy.store.base import Due, Entry, Job, StoreUnavailable
+from translators.core import Call, Capability, Operation, Request, Seen, State, Task
+from translators.errors import Fault, FaultKind, MalformedReply, TranslationError
+
+if TYPE_CHECKING:
+    from proxy.jobs.engine import Jobs
+
+LEASE = 20.0  # seconds that a poll may take, with its answer's reading
+READ_TIMEOUT = 15.0
+_PARALLEL = 200
+_BATCH = 100
+_IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
+
+
+class Poller:
+    def __init__(self, jobs: "Jobs") -> None:
+        self._jobs = jobs
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something new is due soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled: lease what is due, ask, and sleep until the next is."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    pause = await self._round()
+                except StoreUnavailable:
+                    pause = _IDLE
+                if pause > 0:
+                    try:
+                        async with asyncio.timeout(pause):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        pass
+        finally:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _round(self) -> float:
+        """Start what is due; the seconds until there is more to do."""
+        room = min(_BATCH, _PARALLEL - len(self._running))
+        if room <= 0:
+            return _IDLE
+        providers = tuple(self._jobs.accounts)
+        now = time.time()
+        due = await self._jobs.store.lease(
+            submitting=False, providers=providers, until=now + LEASE, limit=room
+        )
+        for one in due:
+            task = asyncio.create_task(self._guarded(one))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        if len(due) == room:
+            return 0.0
+        following = await self._jobs.store.next_due(providers)
+        return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if len(self._running) >= _PARALLEL - _BATCH:
+            self._wake.set()
+
+    async def _guarded(self, due: Due) -> None:
+        try:
+            await self._poll(due)
+        except StoreUnavailable:
+            return  # the lease runs out and the task is due again
+        except Exception as exc:  # our own fault must not end the loop, nor ask without a pause
+            self._jobs.report(exc, f"polling {due.job_id}")
+            await self._later(due, self._jobs.config.jobs.poll_max)
+
+    async def _poll(self, due: Due) -> None:
+        job = await self._jobs.store.get(due.job_id)
+        account = self._jobs.accounts.get(due.provider)
+        if job is None or account is None:
+            return
+        entry = job.tasks[due.index]
+        if entry.ended or entry.submitting:
+            return
+        if entry.state == "fetching":
+            await self._fetch(due, job, entry, account)
+            return
+        await self._ask(due, job, entry, account)
+
+    async def _ask(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
+        operation = operation_of(job, account)
+        if operation is None or operation.poll is None or entry.task_id is None:
+            raise LookupError(f"{job.target} is not polled")
+        path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
+        request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
+        try:
+            answer = await self._jobs.driver.ask(account, request, poll=True, read=READ_TIMEOUT)
+        except Throttled as throttled:
+            await self._later(due, throttled.retry_after or 1.0)
+            return
+        except GatewayDown:
+            await self._later(due, self._pause(entry))
+            return
+        fault = account.row.refuse(answer)
+        if fault is not None:
+            await self._bad(due, entry, operation, fault, answer.status)
+            return
+        try:
+            task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
+        except MalformedReply:
+            await self._later(due, self._pause(entry))  # one bad poll never fails a job
+            return
+        await self._shown(due, entry, account, task)
+
+    async def _bad(
+        self, due: Due, entry: Entry, operation: Operation, fault: Fault, status: int
+    ) -> None:
+        """An error instead of a state: asked again later, elsewhere if the row knows another path."""
+        assert operation.poll is not None
+        if status in (404, 405) and entry.poll_path + 1 < len(operation.poll.paths):
+            await self._jobs.change(
+                due.job_id,
+                transitions.progressed(
+                    due.index,
+                    at=time.time(),
+                    running=False,
+                    progress=0,
+                    poll_path=entry.poll_path + 1,
+                ),
+            )
+            return
+        pause = self._pause(entry)
+        if fault.kind is FaultKind.RATE:
+            pause = max(pause, fault.retry_after or self._jobs.config.jobs.poll_max)
+        await self._later(due, pause)
+
+    async def _shown(self, due: Due, entry: Entry, account: Account, task: Task) -> None:
+        now = time.time()
+        if task.state is State.FAILED:
+            assert task.fault is not None
+            error = from_failed_task(redacted(task.fault, self._jobs.redactor))
+            cost = dollars(task.cost, account)
+            failed = transitions.failed(due.index, error, now=now, cost=cost)
+            await self._jobs.change(due.job_id, failed)
+        elif task.state is State.SUCCEEDED:
+            outcome = await outcome_of(task, account, self._jobs.media, now)
+            outcome = replace(outcome, task_id=entry.task_id)
+            keep = wants_keeping(outcome, self._jobs.config)
+            change = transitions.fetching if keep else transitions.completed
+            await self._jobs.change(due.job_id, change(due.index, outcome, now=now))
+            self.wake()
+        else:
+            await self._goes_on(due, entry, task)
+
+    async def _goes_on(self, due: Due, entry: Entry, task: Task) -> None:
+        running = task.state is State.RUNNING
+        progress = max(0, min(99, task.progress or 0))
+        if progress <= entry.progress and (not running or entry.state == "running"):
+            await self._later(due, self._pause(entry))  # nothing new: the job need not be written
+            return
+        moved = transitions.progressed(
+            due.index,
+            at=time.time() + self._pause(entry),
+            running=running,
+            progress=progress,
+            poll_path=entry.poll_path,
+        )
+        await self._jobs.change(due.job_id, moved)
+
+    async def _fetch(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
+        """Store a finished task's files; those that cannot be had any more stay links."""
+        assets: list[dict[str, Any]] = []
+        for asset in entry.assets:
+            try:
+                assets.append(await self._stored(asset, account))
+            except (GatewayDown, ApiError) as exc:
+                if time.time() < asset.get("expires", job.deadline) and _may_come_back(exc):
+                    await self._later(due, self._pause(entry))
+                    return
+                assets.append(asset)
+        done = transitions.completed(due.index, Outcome(assets=tuple(assets)), now=time.time())
+        await self._jobs.change(due.job_id, done)
+
+    async def _stored(self, asset: Mapping[str, Any], account: Account) -> dict[str, Any]:
+        if "file" in asset or "url" not in asset:
+            return dict(asset)
+        async with asyncio.timeout(READ_TIMEOUT * 20):
+            return await self._jobs.media.keep(self._jobs.driver, dict(asset), account)
+
+    async def _later(self, due: Due, seconds: float) -> None:
+        await self._jobs.store.postpone([(due, time.time() + seconds)])
+
+    def _pause(self, entry: Entry) -> float:
+        return pause_at(_age(entry), self._jobs.config)
+
+
+def pause_at(age: float, config: Config) -> float:
+    """Seconds to the next poll of a task of this age: a quarter of it, within poll_min and poll_max.
+
+    A tenth of chance keeps tasks that were submitted together from being asked after together.
+    """
+    pause = min(max(age / 4, config.jobs.poll_min), config.jobs.poll_max)
+    return pause * random.uniform(0.9, 1.1)
+
+
+def operation_of(job: Job, account: Account) -> Operation | None:
+    """The row's operation that a job was made by."""
+    call = Call(Capability(job.capability), job.native, {})
+    try:
+        return account.row.find(call, account.config.submit)[1]
+    except TranslationError:
+        return None
+
+
+def _age(entry: Entry) -> float:
+    return max(0.0, time.time() - (entry.submitted_at or time.time()))
+
+
+def _may_come_back(exc: Exception) -> bool:
+    return isinstance(exc, GatewayDown) or (isinstance(exc, ApiError) and exc.status >= 500)

@@ -1,0 +1,251 @@
+"""Every change a job can go through, as pure functions of the job as it stands.
+
+A task goes new → sending → accepted → running → (fetching →) completed, or to failed from anywhere.
+An ended task never changes again, but for an id or a cost that arrives late; a job ends with the
+last of its tasks. Each function here makes a `Change` for `Store.update`, which declines (None)
+where the state has moved on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from proxy.errors import ApiError, gateway_error
+from proxy.store.base import Change, Entry, Job
+
+LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
+
+
+def ambiguous(why: str) -> ApiError:
+    """The gateway may have taken the work; nobody can tell, so it is never sent again."""
+    return gateway_error(
+        f"It is unknown whether the gateway took the request: {why}.", "submission_ambiguous"
+    )
+
+
+INTERRUPTED = ambiguous("the proxy stopped while it was being sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a job is being sent: what a fallback changes about it."""
+
+    provider: str
+    target: str
+    native: str
+    ordered: Mapping[str, Any]
+    dropped: tuple[str, ...] = ()
+
+
+def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Change:
+    """The request goes out now. Declines once the task has ended or been taken."""
+
+    def change(job: Job) -> Job | None:
+        if not job.tasks[index].submitting:
+            return None
+        aimed = replace(
+            job,
+            provider=aim.provider,
+            target=aim.target,
+            native=aim.native,
+            ordered=dict(aim.ordered),
+            dropped=list(aim.dropped),
+            status="in_progress" if long else job.status,
+        )
+        return aimed.with_task(index, state="sending", at=until, submitted_at=now)
+
+    return change
+
+
+def accepted(index: int, task_id: str, *, at: float, cost: float | None, running: bool) -> Change:
+    """The gateway took it. On a task that was given up meanwhile only the id and the cost are kept."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if entry.ended:
+            late = job.with_task(index, task_id=entry.task_id or task_id, cost=cost)
+            return replace(late, cost=_sum(late.tasks))
+        state = "running" if running else "accepted"
+        return _derive(job.with_task(index, state=state, task_id=task_id, at=at, cost=cost), at)
+
+    return change
+
+
+def progressed(index: int, *, at: float, running: bool, progress: int, poll_path: int) -> Change:
+    """A poll said that it goes on."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if entry.ended or entry.submitting:
+            return None
+        state = "running" if running or entry.state == "running" else "accepted"
+        moved = job.with_task(
+            index,
+            state=state,
+            at=at,
+            progress=max(progress, entry.progress),
+            poll_path=poll_path,
+        )
+        return _derive(moved, at)
+
+    return change
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a succeeded task brought. `assets` as `media.py` keeps them."""
+
+    assets: tuple[dict[str, Any], ...] = ()
+    text: str | None = None
+    detail: Mapping[str, Any] | None = None
+    cost: float | None = None
+    task_id: str | None = None
+    links_until: float | None = None
+
+
+def fetching(index: int, outcome: Outcome, *, now: float) -> Change:
+    """It is done, and its files are now to be fetched before their links die."""
+
+    def change(job: Job) -> Job | None:
+        if job.tasks[index].ended:
+            return None
+        return _derive(_brought(job, index, outcome, state="fetching", at=now), now)
+
+    return change
+
+
+def completed(index: int, outcome: Outcome, *, now: float) -> Change:
+    """It is done. On a task that was given up meanwhile only the id and the cost are kept."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if entry.ended:
+            cost = entry.cost if outcome.cost is None else outcome.cost
+            late = job.with_task(index, task_id=entry.task_id or outcome.task_id, cost=cost)
+            return None if entry.state == "completed" else replace(late, cost=_sum(late.tasks))
+        return _derive(_brought(job, index, outcome, state="completed", at=None), now)
+
+    return change
+
+
+def failed(
+    index: int,
+    error: ApiError,
+    *,
+    now: float,
+    cost: float | None = None,
+    task_id: str | None = None,
+) -> Change:
+    """It failed, at `cost` if the gateway says it charged."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if entry.ended:
+            return None
+        failure = error.stored() | {"retry": bool(error.retry), "headers": error.headers}
+        moved = job.with_task(
+            index,
+            state="failed",
+            at=None,
+            error=failure,
+            cost=cost,
+            task_id=task_id or entry.task_id,
+        )
+        return _derive(moved, now)
+
+    return change
+
+
+def orphaned(index: int, *, now: float) -> Change:
+    """Its submit's lease ran out: whoever sent it is gone."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if not entry.submitting:
+            return None
+        error = LOST if entry.state == "new" else INTERRUPTED
+        return failed(index, error, now=now)(job)
+
+    return change
+
+
+def overdue(*, now: float, configured: Iterable[str]) -> Change:
+    """Its deadline has passed: whatever has not ended fails, a result that is there already counts."""
+    known = frozenset(configured)
+
+    def change(job: Job) -> Job | None:
+        if job.ended or now < job.deadline:
+            return None
+        for index, entry in enumerate(job.tasks):
+            if entry.state == "fetching":
+                job = _derive(job.with_task(index, state="completed", at=None), now)
+            elif not entry.ended:
+                error = _overdue_error(job, entry, known)
+                job = failed(index, error, now=now, cost=entry.cost)(job) or job
+        return job
+
+    return change
+
+
+def hidden(job: Job) -> Job | None:
+    """Deleted by its client; an unfinished one goes on unseen, for its cost."""
+    return None if job.deleted else replace(job, deleted=True)
+
+
+def _overdue_error(job: Job, entry: Entry, known: frozenset[str]) -> ApiError:
+    if job.provider not in known:
+        return gateway_error(
+            f"Provider '{job.provider}' is no longer configured.", "provider_not_configured"
+        )
+    if entry.submitting:
+        return LOST if entry.state == "new" else ambiguous("no answer came before the deadline")
+    return ApiError(
+        504, "provider_error", "provider_timeout", "The gateway did not finish before the deadline."
+    )
+
+
+def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | None) -> Job:
+    entry = job.tasks[index]
+    moved = job.with_task(
+        index,
+        state=state,
+        at=at,
+        assets=list(outcome.assets) or entry.assets,
+        text=entry.text if outcome.text is None else outcome.text,
+        detail=dict(outcome.detail or entry.detail),
+        cost=entry.cost if outcome.cost is None else outcome.cost,
+        task_id=outcome.task_id or entry.task_id,
+        progress=100,
+    )
+    known = [one for one in (moved.links_until, outcome.links_until) if one is not None]
+    return replace(moved, links_until=min(known) if known else None)
+
+
+def _derive(job: Job, now: float) -> Job:
+    """The job's own state, from its tasks'."""
+    tasks = job.tasks
+    cost = _sum(tasks)
+    if all(entry.ended for entry in tasks):
+        good = any(entry.state == "completed" for entry in tasks)
+        error = None if good else next((one.error for one in tasks if one.error), None)
+        return replace(
+            job,
+            status="completed" if good else "failed",
+            progress=100 if good else job.progress,
+            completed_at=now,
+            error=error,
+            cost=cost,
+        )
+    started = any(entry.state in ("running", "fetching", "completed") for entry in tasks)
+    done = sum(100 if entry.ended else entry.progress for entry in tasks) // len(tasks)
+    return replace(
+        job,
+        status="in_progress" if started else job.status,
+        progress=max(job.progress, min(done, 99)),
+        cost=cost,
+    )
+
+
+def _sum(tasks: list[Entry]) -> float | None:
+    known = [entry.cost for entry in tasks if entry.cost is not None]
+    return round(sum(known), 6) if known else None

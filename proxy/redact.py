@@ -1,0 +1,24 @@
+"""The one place that takes secrets out of what leaves the process: answers, logs, metrics, traces."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+MASK = "[redacted]"
+
+
+class Redactor:
+    """Replaces every known secret, plain or percent-encoded, wherever it stands in a text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
+        # The longest first: a key may begin with another.
+        ordered = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def text(self, value: str) -> str:
+        return self._pattern.sub(MASK, value) if self._pattern else value
+
+    def holds(self, value: str) -> bool:
+        """Whether a secret stands in the text."""
+        return bool(self._pattern and self._pattern.search(value))

@@ -1,0 +1,67 @@
+"""What one configuration amounts to, made once and replaced as a whole when the file changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from proxy.auth import Gate
+from proxy.config import Config
+from proxy.driver import Account, Driver, Spend, account
+from proxy.redact import Redactor
+from proxy.routing import Router
+from translators.core import Translator
+
+
+@dataclass(frozen=True)
+class Runtime:
+    config: Config
+    accounts: Mapping[str, Account]
+    driver: Driver
+    router: Router
+    gate: Gate
+    redactor: Redactor
+
+    transports: "Transports"
+
+    async def transports_closed(self) -> None:
+        await self.transports.aclose()
+
+    @property
+    def max_body(self) -> int:
+        return self.config.server.max_body_mb << 20
+
+
+@dataclass(frozen=True)
+class Transports:
+    """The two ways out: to origins that the config names, and to the open internet only."""
+
+    named: httpx.AsyncBaseTransport
+    public: httpx.AsyncBaseTransport
+
+    async def aclose(self) -> None:
+        await self.named.aclose()
+        await self.public.aclose()
+
+
+def build(
+    config: Config, rows: Mapping[str, Translator], transports: Transports, spend: Spend
+) -> Runtime:
+    accounts = {
+        name: account(name, provider, rows[provider.translator])
+        for name, provider in config.providers.items()
+    }
+    return Runtime(
+        config=config,
+        accounts=accounts,
+        driver=Driver(
+            named=transports.named,
+            public=transports.public,
+            origins=config.origins(),
+            spend=spend,
+        ),
+        router=Router(config, accounts),
+        gate=Gate(config),
+        redactor=Redactor(config.secrets()),
+        transports=transports,
+    )

@@ -1,0 +1,58 @@
+"""One worker's parts, put together: store, connections, media, jobs, and the configuration in force."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from proxy import runtime
+from proxy.config import Config, ConfigError
+from proxy.jobs.engine import Jobs
+from proxy.media import Media
+from proxy.metrics import Metrics
+from proxy.runtime import Runtime, Transports
+from proxy.store import open_store
+from proxy.transport import AiohttpTransport
+from translators.core import Translator
+
+
+@dataclass
+class Service:
+    """`rows`: the translator table; `load`: reads the configuration again, for a reload."""
+
+    config: Config
+    rows: Mapping[str, Translator]
+    load: Callable[[], Config] | None = None
+    runtime: Runtime = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.store = open_store(self.config.store)
+        self.transports = Transports(AiohttpTransport(), AiohttpTransport(public_only=True))
+        self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
+        self.metrics = Metrics()
+        self.runtime = self._build(self.config)
+        self.jobs = Jobs(self.store, self.media, lambda: self.runtime)
+
+    async def start(self) -> None:
+        await self.store.open()
+        self.jobs.start()
+
+    async def stop(self) -> None:
+        await self.jobs.stop(self.runtime.config.jobs.drain)
+        await self.transports.aclose()
+        await self.store.close()
+
+    def reload(self) -> None:
+        """Put a changed configuration in force for requests that come from now on.
+
+        Raises ConfigError, and then nothing has changed. What only a start can set (host, port,
+        workers, store, the media folder) stays.
+        """
+        if self.load is None:
+            return
+        changed = self.load()
+        if changed.store != self.config.store:
+            raise ConfigError("store: cannot change while serving; start anew")
+        self.runtime = self._build(changed)
+        self.config = changed
+
+    def _build(self, config: Config) -> Runtime:
+        return runtime.build(config, self.rows, self.transports, self.store.spend)

@@ -1,0 +1,178 @@
+"""Server-sent events to a client: sent as they come, kept alive, and ended when the client goes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from proxy.edge import ClientGone
+from proxy.errors import ApiError, to_api_error
+from translators.framing import encode
+
+T = TypeVar("T")
+
+KEEP_ALIVE = 15.0  # seconds of silence after which a comment is sent
+_COMMENT = b": keep-alive\n\n"
+_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # nginx would hold the events back otherwise
+}
+
+
+class EventStream(Response):
+    """Writes events until `events` ends. An exception there becomes one error event, and the end.
+
+    `first`: the first event where it has been waited for already; `close`: run whatever happens.
+    `on_error`: shapes an exception into an ApiError (for the log and the redactor).
+    """
+
+    def __init__(
+        self,
+        events: AsyncIterator[bytes],
+        *,
+        first: asyncio.Task[bytes] | None = None,
+        close: Callable[[], Awaitable[object]] | None = None,
+        told: Callable[[Exception], ApiError],
+    ) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._events = events
+        self._first = first
+        self._close = close
+        self._told = told
+        self._failed = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        body = asyncio.current_task()
+        assert body is not None
+        gone = asyncio.create_task(_gone(receive, body))
+        pulse = _Pulse(send)
+        try:
+            async for chunk in self._all():
+                await pulse.write(chunk)
+        except asyncio.CancelledError:
+            if gone.done() and not gone.cancelled():
+                raise ClientGone from None
+            raise
+        finally:
+            pulse.stop()
+            gone.cancel()
+            await self._end()
+        await send({"type": "http.response.body", "body": b""})
+        if self.background is not None and not self._failed:
+            await self.background()
+
+    async def _all(self) -> AsyncIterator[bytes]:
+        try:
+            if self._first is not None and (event := await self._first):
+                yield event
+            async for chunk in self._events:
+                yield chunk
+        except StopAsyncIteration:
+            return
+        except Exception as exc:
+            self._failed = True
+            yield encode(orjson.dumps(self._told(exc).envelope()))
+
+    async def _end(self) -> None:
+        if self._first is not None and not self._first.done():
+            self._first.cancel()
+            await asyncio.gather(self._first, return_exceptions=True)
+        if self._close is not None:
+            await self._close()
+
+
+class _Pulse:
+    """Serialises what is written, and writes a comment into silences."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._last = time.monotonic()
+        self._writing = False
+        self._comment: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._tick)
+
+    async def write(self, chunk: bytes) -> None:
+        if self._comment is not None and not self._comment.done():
+            await self._comment
+        self._writing = True
+        try:
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            self._writing = False
+            self._last = time.monotonic()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._comment is not None:
+            self._comment.cancel()
+
+    def _tick(self) -> None:
+        silent = time.monotonic() - self._last
+        if silent >= KEEP_ALIVE and not self._writing:
+            self._last = time.monotonic()
+            silent = 0.0
+            self._comment = asyncio.ensure_future(self._say(_COMMENT))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.1, KEEP_ALIVE - silent), self._tick)
+
+    async def _say(self, comment: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": comment, "more_body": True})
+
+
+async def begun(events: AsyncIterator[bytes], wait: float = KEEP_ALIVE) -> asyncio.Task[bytes]:
+    """The first event, waited for up to `wait` seconds: until it comes, an error can still be a status.
+
+    Raises what the first event raises; a task that is still running comes back as it is.
+    """
+
+    async def first() -> bytes:
+        async for event in events:
+            return event
+        return b""
+
+    task = asyncio.ensure_future(first())
+    try:
+        done, _ = await asyncio.wait([task], timeout=wait)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    if done:
+        task.result()
+    return task
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work unless the client goes away, which cancels it at once: raises ClientGone then."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request.receive, task))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            raise ClientGone from None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    finally:
+        gone.cancel()
+
+
+async def _gone(receive: Receive, work: "asyncio.Task[Any]") -> None:
+    """Cancel the work when the client disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    work.cancel()
+
+
+def told(exc: Exception) -> ApiError:
+    """The error of an exception, for an event within a stream."""
+    return to_api_error(exc) or ApiError(500, "server_error", "internal_error", "Internal error.")

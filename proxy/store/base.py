@@ -1,0 +1,236 @@
+"""What a store keeps and what it promises.
+
+A job is one document that changes only through `update`, with a pure function, atomically: whoever
+changes it (a request, the poller of another worker, a late answer) sees the newest state first and
+may decline. Everything else here is an index over those documents: the queue of what is due, the
+idempotency keys, the counters of rate limits.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+import orjson
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
+_TIME_CHARACTERS = 11
+_RANDOM_CHARACTERS = 18  # 90 bits
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or written; nothing was sent to a gateway because of it."""
+
+
+class KeyReused(Exception):
+    """An Idempotency-Key came with another body than its first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One task of a job.
+
+    `state`: new → sending → accepted → completed | failed.
+    `at`: Unix seconds when it is next due: the end of its submit lease, or its next poll.
+    `error`: {code, message, status, certain, …}; `assets`: as `media.py` keeps them.
+    """
+
+    state: str = "new"
+    task_id: str | None = None
+    at: float | None = None
+    submitted_at: float | None = None
+    poll_path: int = 0
+    polls: int = 0
+    progress: int = 0
+    cost: float | None = None
+    text: str | None = None
+    error: dict[str, Any] | None = None
+    assets: list[dict[str, Any]] = field(default_factory=list)
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("completed", "failed")
+
+    @property
+    def submitting(self) -> bool:
+        return self.state in ("new", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One generation as its client sees it. Times are Unix seconds, costs US dollars.
+
+    `owner`: the name of the client key ("" without keys); `model`: the name the client sent;
+    `target`: `provider/model` that was ordered; `native`: the gateway's name of the model;
+    `request`: the call's parameters, for remixing and showing; `ordered`: resolution, ratio, seconds;
+    `capability`: which of the row's operations polls and reads it; `deadline`: when it fails;
+    `links_until`: when the gateway's links die, if known; `fingerprint`: of the request's body;
+    `callback`: the secret in the URL that the gateway may call.
+    """
+
+    id: str
+    kind: str
+    capability: str
+    owner: str
+    model: str
+    provider: str
+    target: str
+    native: str
+    created_at: float
+    deadline: float
+    status: str = "queued"
+    progress: int = 0
+    completed_at: float | None = None
+    links_until: float | None = None
+    deleted: bool = False
+    request: dict[str, Any] = field(default_factory=dict)
+    ordered: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    cost: float | None = None
+    fingerprint: str = ""
+    remixed_from: str | None = None
+    dropped: list[str] = field(default_factory=list)
+    webhook: str | None = None
+    callback: str = ""
+    media: list[str] = field(default_factory=list)
+    tasks: list[Entry] = field(default_factory=lambda: [Entry()])
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("completed", "failed")
+
+    def with_task(self, index: int, **changes: Any) -> "Job":
+        """This job with one of its tasks changed."""
+        tasks = list(self.tasks)
+        tasks[index] = replace(tasks[index], **changes)
+        return replace(self, tasks=tasks)
+
+    def encode(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, raw: bytes | str) -> "Job":
+        fields = orjson.loads(raw)
+        fields["tasks"] = [Entry(**one) for one in fields["tasks"]]
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A task whose time has come, leased to the worker that got it."""
+
+    job_id: str
+    index: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    jobs: list[Job]
+    has_more: bool
+
+
+Change = Callable[[Job], Job | None]
+
+
+class Store(Protocol):
+    """Every method may raise StoreUnavailable. All are atomic and safe across worker processes."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable unless the store can be read and written now."""
+
+    async def create(
+        self, job: Job, *, key: str | None = None, retry: int = 0, recent: float = 1800.0
+    ) -> Job:
+        """Store a new job with its queue entries; the job itself, or the one that it joins.
+
+        `key`: an Idempotency-Key: the job that holds it for this owner is returned instead, or
+        KeyReused raised when its fingerprint differs. `retry`: the client's retry count: above 0, the
+        oldest job of this owner with this fingerprint, not older than `recent` seconds (by
+        `job.created_at`), whose answer was not delivered and which no retry of this or a higher
+        count has joined, is returned instead.
+        """
+
+    async def get(self, job_id: str) -> Job | None: ...
+
+    async def update(self, job_id: str, change: Change) -> Job | None:
+        """Apply a pure change to the newest state; the new job, or None where there is none or it declined.
+
+        The queue follows the tasks: an entry with `at` and not ended is due then.
+        """
+
+    async def page(
+        self,
+        owner: str,
+        *,
+        kinds: Iterable[str] | None = None,
+        status: str | None = None,
+        after: str | None = None,
+        limit: int = 20,
+        ascending: bool = False,
+    ) -> Page:
+        """Jobs that are not deleted, by time (newest first unless ascending); `after` need not exist any more."""
+
+    async def lease(
+        self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
+    ) -> list[Due]:
+        """Up to `limit` tasks that are due now, their time set to `until` so that nobody else gets them.
+
+        `submitting`: those whose submit lease ran out, instead of those to poll. `providers`: only of
+        these; None means of all.
+        """
+
+    async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
+        """Set when tasks are next due, without touching their jobs."""
+
+    async def next_due(self, providers: Iterable[str]) -> float | None:
+        """When the next poll of these providers is due (Unix seconds)."""
+
+    async def renew(self, tasks: Iterable[tuple[str, int]], until: float) -> None:
+        """Extend the submit leases of tasks that this worker is sending."""
+
+    async def overdue(self, limit: int) -> list[str]:
+        """Ids of unfinished jobs past their deadline."""
+
+    async def delivered(self, job_id: str) -> None:
+        """The client has got its answer: no automatic retry joins this job any more."""
+
+    async def release(self, job_id: str) -> None:
+        """Free the idempotency key of a job that a gateway certainly refused; no retry joins it either."""
+
+    async def purge(self, completed_before: float, limit: int) -> list[Job]:
+        """Remove finished jobs that completed before then, and return them (for their media)."""
+
+    async def spend(self, bucket: str, limit: int, *, window: float = 60.0, keep: int = 0) -> float:
+        """Take one of `limit` per sliding `window` seconds: 0.0, or the seconds until one is free.
+
+        `keep`: how many of the limit are not for this caller.
+        """
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many unfinished jobs there are, by (provider, status)."""
+
+
+def new_id(prefix: str, now: float | None = None) -> str:
+    """An id that sorts by time and cannot be guessed: "video_" + 11 characters of µs + 90 random bits."""
+    micros = int((time.time() if now is None else now) * 1_000_000)
+    return f"{prefix}_{_base32(micros, _TIME_CHARACTERS)}{_base32(secrets.randbits(90), _RANDOM_CHARACTERS)}"
+
+
+def sort_key(job_id: str) -> str:
+    """The part of an id that sorts by time, whatever its prefix."""
+    return job_id.rpartition("_")[2]
+
+
+def _base32(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, place = divmod(number, 32)
+        digits.append(_ALPHABET[place])
+    return "".join(reversed(digits))

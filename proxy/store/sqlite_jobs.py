@@ -1,0 +1,216 @@
+"""How SQLite keeps jobs: the document, and beside it the columns that it is found by.
+
+Each function is an operation of a lane: it gets the connection, inside a transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from proxy.store.base import Change, Job, KeyReused, Page, sort_key
+from proxy.store.sqlite_queue import follow
+
+_UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
+
+
+class Query(NamedTuple):
+    """What to list; `kinds`: None means of all."""
+
+    owner: str
+    kinds: list[str] | None
+    status: str | None
+    after: str | None
+    limit: int
+    ascending: bool
+
+
+def create(db: sqlite3.Connection, job: Job, key: str | None, retry: int, recent: float) -> Job:
+    """Store a job, or return the one that it joins.
+
+    A key decides alone: two requests with different keys are two, however alike. A job that a retry
+    had to create counts as joined by it, so that the same retry of an equal request makes its own.
+    """
+    if key is not None:
+        known = _holder(db, job, key)
+    elif retry > 0:
+        known = _undelivered(db, job, retry, recent)
+    else:
+        known = None
+    if known is not None:
+        return known
+    _insert(db, job, retry)
+    if key is not None:
+        db.execute(
+            "INSERT OR REPLACE INTO keys (owner, key, fingerprint, job_id) VALUES (?, ?, ?, ?)",
+            (job.owner, key, job.fingerprint, job.id),
+        )
+    return job
+
+
+def _holder(db: sqlite3.Connection, job: Job, key: str) -> Job | None:
+    row = db.execute(
+        "SELECT fingerprint, job_id FROM keys WHERE owner = ? AND key = ?", (job.owner, key)
+    ).fetchone()
+    if row is None:
+        return None
+    fingerprint, job_id = row
+    if fingerprint != job.fingerprint:
+        raise KeyReused("this Idempotency-Key came with another request before")
+    return get(db, job_id)
+
+
+def _undelivered(db: sqlite3.Connection, job: Job, retry: int, recent: float) -> Job | None:
+    row = db.execute(
+        "SELECT rowid, doc FROM jobs WHERE delivered = 0 AND owner = ? AND fingerprint = ?"
+        " AND created_at >= ? AND attempt < ? ORDER BY created_at LIMIT 1",
+        (job.owner, job.fingerprint, job.created_at - recent, retry),
+    ).fetchone()
+    if row is None:
+        return None
+    db.execute("UPDATE jobs SET attempt = ? WHERE rowid = ?", (retry, row[0]))
+    return Job.decode(row[1])
+
+
+def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
+    columns = {
+        "id": job.id,
+        "sort": sort_key(job.id),
+        "owner": job.owner,
+        "kind": job.kind,
+        "created_at": job.created_at,
+        "fingerprint": job.fingerprint,
+        "delivered": 0,
+        "attempt": retry,
+        "doc": job.encode(),
+        **_columns(job),
+    }
+    try:
+        db.execute(
+            f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            list(columns.values()),
+        )
+    except sqlite3.IntegrityError as exc:
+        raise ValueError(f"there is a job {job.id} already") from exc
+    follow(db, None, job)
+
+
+def _columns(job: Job) -> dict[str, Any]:
+    """What may change in a job's life and is looked for."""
+    return {
+        "status": job.status,
+        "deleted": job.deleted,
+        "provider": job.provider,
+        "completed_at": job.completed_at if job.ended else None,
+        "deadline": job.deadline,
+    }
+
+
+def get(db: sqlite3.Connection, job_id: str) -> Job | None:
+    raw = _document(db, job_id)
+    return None if raw is None else Job.decode(raw)
+
+
+def _document(db: sqlite3.Connection, job_id: str) -> bytes | None:
+    row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
+    raw = _document(db, job_id)
+    if raw is None:
+        return None
+    old = Job.decode(raw)
+    new = change(old)
+    if new is None:
+        return None
+    doc = new.encode()
+    if doc == raw:
+        return new
+    before, after = _columns(old), _columns(new)
+    # only what changed: an index whose columns are not named is not touched
+    changed = {"doc": doc} | {name: after[name] for name in after if after[name] != before[name]}
+    db.execute(
+        f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in changed)} WHERE id = ?",
+        [*changed.values(), job_id],
+    )
+    follow(db, old, new)
+    return new
+
+
+def page(db: sqlite3.Connection, query: Query) -> Page:
+    """One seek for each kind (and status) in question, merged: never a walk over what is not shown."""
+    kinds = query.kinds
+    if kinds is None:
+        kinds = list(_kinds(db, query.owner))
+    if not kinds:
+        return Page([], has_more=False)
+    order = "ASC" if query.ascending else "DESC"
+    status = "" if query.status is None else " AND status = ?"
+    one = (
+        f"SELECT * FROM (SELECT sort, doc FROM jobs WHERE deleted = 0 AND owner = ? AND kind = ?"
+        f"{status} AND sort {'>' if query.ascending else '<'} ? ORDER BY sort {order} LIMIT ?)"
+    )
+    statuses = [] if query.status is None else [query.status]
+    wanted = query.limit + 1
+    rows = db.execute(
+        f"{' UNION ALL '.join([one] * len(kinds))} ORDER BY sort {order} LIMIT ?",
+        [
+            *(x for kind in kinds for x in (query.owner, kind, *statuses, _start(query), wanted)),
+            wanted,
+        ],
+    ).fetchall()
+    jobs = [Job.decode(doc) for _, doc in rows[: query.limit]]
+    return Page(jobs, has_more=len(rows) > query.limit)
+
+
+def _start(query: Query) -> str:
+    """The place to go on from: a place in time, so that the job need not be there any more."""
+    if query.after is not None:
+        return sort_key(query.after)
+    return "" if query.ascending else "\U0010ffff"
+
+
+def _kinds(db: sqlite3.Connection, owner: str) -> Iterator[str]:
+    """The few kinds that an owner has, skipping from one to the next in the index."""
+    sql = "SELECT kind FROM jobs WHERE deleted = 0 AND owner = ? AND kind > ? ORDER BY kind LIMIT 1"
+    last = ""
+    while row := db.execute(sql, (owner, last)).fetchone():
+        last = row[0]
+        yield last
+
+
+def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[str]:
+    rows = db.execute(
+        f"SELECT id FROM jobs WHERE {_UNFINISHED} AND deadline <= ? ORDER BY deadline LIMIT ?",
+        (now, limit),
+    )
+    return [job_id for (job_id,) in rows]
+
+
+def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    rows = db.execute(
+        "SELECT provider, status, count(*) FROM jobs INDEXED BY jobs_unfinished"
+        f" WHERE {_UNFINISHED} GROUP BY provider, status"
+    )
+    return {(provider, status): number for provider, status, number in rows}
+
+
+def delivered(db: sqlite3.Connection, job_id: str) -> None:
+    db.execute("UPDATE jobs SET delivered = 1 WHERE id = ? AND delivered = 0", (job_id,))
+
+
+def release(db: sqlite3.Connection, job_id: str) -> None:
+    db.execute("DELETE FROM keys WHERE job_id = ?", (job_id,))
+    delivered(db, job_id)
+
+
+def purge(db: sqlite3.Connection, completed_before: float, limit: int) -> list[Job]:
+    rows = db.execute(
+        "SELECT id, doc FROM jobs WHERE completed_at < ? ORDER BY completed_at LIMIT ?",
+        (completed_before, limit),
+    ).fetchall()
+    ids = [(job_id,) for job_id, _ in rows]
+    db.executemany("DELETE FROM queue WHERE job_id = ?", ids)
+    db.executemany("DELETE FROM keys WHERE job_id = ?", ids)
+    db.executemany("DELETE FROM jobs WHERE id = ?", ids)
+    return [Job.decode(doc) for _, doc in rows]

@@ -1,0 +1,128 @@
+"""What SQLite keeps beside the documents: which task is due when, and the counters of rate limits.
+
+Each function is an operation of a lane: it gets the connection, inside a transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from proxy.store.base import Due, Job
+
+_SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
+
+
+class Wanted(NamedTuple):
+    """Which tasks a worker asks for; `providers`: None means of all."""
+
+    submitting: bool
+    providers: list[str] | None
+    now: float
+    limit: int
+
+
+def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
+    """Bring the queue from the old job's tasks to the new one's.
+
+    A time that the change left alone stays as the queue has it: it may have been leased, renewed
+    or postponed since the document was written.
+    """
+    before = {} if old is None else _rows(old)
+    after = _rows(new)
+    for index in before.keys() - after.keys():
+        db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
+    changed = []
+    for index, row in after.items():
+        known = before.get(index)
+        if row != known:
+            moved = row[2] if known is None or row[2] != known[2] else None
+            changed.append((new.id, index, *row, moved))
+    if changed:
+        db.executemany(
+            "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET provider = excluded.provider,"
+            " submitting = excluded.submitting, at = coalesce(?, at)",
+            changed,
+        )
+
+
+def _rows(job: Job) -> dict[int, tuple[str, bool, float]]:
+    return {
+        index: (job.provider, task.submitting, task.at)
+        for index, task in enumerate(job.tasks)
+        if task.at is not None and not task.ended
+    }
+
+
+def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
+    """The oldest due tasks, oldest first. The transaction keeps every other worker out meanwhile."""
+    providers = wanted.providers
+    if providers is None:
+        providers = list(_providers(db, wanted.submitting))
+    if not providers or wanted.limit <= 0:
+        return []
+    # one seek a provider: another one's long queue costs nothing
+    one = (
+        "SELECT * FROM (SELECT job_id, idx, provider, at FROM queue"
+        " WHERE submitting = ? AND provider = ? AND at <= ? ORDER BY at LIMIT ?)"
+    )
+    rows = db.execute(
+        f"{' UNION ALL '.join([one] * len(providers))} ORDER BY at LIMIT ?",
+        [
+            *(x for p in providers for x in (wanted.submitting, p, wanted.now, wanted.limit)),
+            wanted.limit,
+        ],
+    ).fetchall()
+    due = [Due(job_id, index, provider) for job_id, index, provider, _ in rows]
+    if due:
+        postpone(db, [(one, until) for one in due])
+    return due
+
+
+def _providers(db: sqlite3.Connection, submitting: bool) -> Iterator[str]:
+    """The few providers that have tasks, skipping from one to the next in the index."""
+    sql = (
+        "SELECT provider FROM queue WHERE submitting = ? AND provider > ? ORDER BY provider LIMIT 1"
+    )
+    last = ""
+    while row := db.execute(sql, (submitting, last)).fetchone():
+        last = row[0]
+        yield last
+
+
+def postpone(db: sqlite3.Connection, due: Iterable[tuple[Due, float]]) -> None:
+    db.executemany(
+        "UPDATE queue SET at = ? WHERE job_id = ? AND idx = ?",
+        [(at, one.job_id, one.index) for one, at in due],
+    )
+
+
+def renew(db: sqlite3.Connection, tasks: list[tuple[str, int]], until: float) -> None:
+    db.executemany(
+        "UPDATE queue SET at = ?1 WHERE job_id = ?2 AND idx = ?3 AND submitting = 1 AND at < ?1",
+        [(until, job_id, index) for job_id, index in tasks],
+    )
+
+
+def next_due(db: sqlite3.Connection, providers: list[str]) -> float | None:
+    if not providers:
+        return None
+    one = "SELECT min(at) AS at FROM queue WHERE submitting = 0 AND provider = ?"
+    sql = f"SELECT min(at) FROM ({' UNION ALL '.join([one] * len(providers))})"
+    at: float | None = db.execute(sql, providers).fetchone()[0]
+    return at
+
+
+def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now: float) -> float:
+    """A log of one row a hit: `allowed` in any `window` seconds, exactly. A refusal writes nothing."""
+    if allowed <= 0:
+        return window
+    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - window))
+    row = db.execute(
+        "SELECT at FROM hits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+        (bucket, allowed - 1),
+    ).fetchone()
+    if row is not None:
+        return max(float(row[0]) + window - now, _SHORTEST_WAIT)
+    db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
+    return 0.0

@@ -1,0 +1,140 @@
+"""Onysoft's speech, sounds, music and transcripts: what is sent."""
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from rowbench import Bench
+
+from translators.core import Request, Source
+from translators.errors import MissingParameter, TranslationError, UnsupportedValue
+from translators.onysoft import ROW
+
+SOUND = Source(data=b"ID3", mime="audio/mpeg")
+SOUND_INLINE = "data:audio/mpeg;base64," + b64encode(b"ID3").decode()
+BENCH = Bench(ROW, "video", "veo3")
+planned = BENCH.planned
+
+
+TTS = "elevenlabs/text-to-speech-multilingual-v2"
+
+
+@pytest.mark.parametrize(
+    ("said", "native"),
+    [("alloy", "Rachel"), ("brian", "Brian"), ("WILL", "Will"), ({"id": "nova"}, "Sarah")],
+)
+@pytest.mark.parametrize(
+    "model", [TTS, "elevenlabs/text-to-speech-turbo-2-5", "elevenlabs/v3-text-to-dialogue"]
+)
+def test_speech(model: str, said: Any, native: str) -> None:
+    made = planned("speech", model, input="Hi", voice=said, instructions="calm", speed=1)
+    assert made.request == Request(
+        "POST", "/voice/generate", {"model": model, "prompt": "Hi", "voice": native}
+    )
+    assert made.dropped == ("instructions", "speed")
+
+
+def test_the_dialogue_model_takes_a_dialogue() -> None:
+    lines = [{"text": "Hi", "voice": "Rachel"}]
+    body = planned("speech", "elevenlabs/v3-text-to-dialogue", dialogue=lines).request.body
+    assert body == {"model": "elevenlabs/v3-text-to-dialogue", "dialogue": lines}
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "good", "bad"),
+    [
+        ("speech", TTS, {"voice": "Lily"}, {"voice": "narrator"}),
+        ("speech", TTS, {"speed": 1.0}, {"speed": 1.2}),
+        ("speech", TTS, {"stability": 0}, {"stability": -0.01}),
+        ("speech", TTS, {"stability": 1}, {"stability": 1.01}),
+        ("speech", TTS, {"similarity_boost": 1}, {"similarity_boost": 1.01}),
+        ("speech", TTS, {"style": 1}, {"style": 1.01}),
+        ("sound", "elevenlabs/sound-effect-v2", {"duration_seconds": 1}, {"duration_seconds": 0.9}),
+        (
+            "sound",
+            "elevenlabs/sound-effect-v2",
+            {"duration_seconds": 22.0},
+            {"duration_seconds": 22.1},
+        ),
+        ("sound", "elevenlabs/sound-effect-v2", {"seconds": "22"}, {"seconds": "23"}),
+        ("sound", "elevenlabs/sound-effect-v2", {"prompt_influence": 1}, {"prompt_influence": 1.1}),
+    ],
+)
+def test_documented_limits(
+    kind: str, model: str, good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    planned(kind, model, input="Hi", **good)
+    with pytest.raises(TranslationError) as raised:
+        planned(kind, model, input="Hi", **bad)
+    assert raised.value.param == next(iter(bad))
+
+
+def test_another_voice_is_refused_with_the_list() -> None:
+    with pytest.raises(UnsupportedValue) as raised:
+        planned("speech", TTS, input="Hi", voice="narrator")
+    assert "Rachel" in str(raised.value) and "alloy" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["prompt", "input"])
+def test_sound_effects(name: str) -> None:
+    made = planned(
+        "sound", "elevenlabs/sound-effect-v2", voice="alloy", seconds="3", **{name: "rain"}
+    )
+    assert made.request == Request(
+        "POST",
+        "/audio/generate",
+        {"model": "elevenlabs/sound-effect-v2", "prompt": "rain", "duration_seconds": 3.0},
+    )
+    assert made.dropped == ("voice",)
+
+
+@pytest.mark.parametrize("name", ["audio", "file", "audio_url"])
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("sound", "elevenlabs/audio-isolation"),
+        ("transcription", "elevenlabs/speech-to-text"),
+    ],
+)
+def test_models_that_listen(kind: str, model: str, name: str) -> None:
+    made = planned(kind, model, prompt="-", **{name: SOUND})
+    assert made.request == Request(
+        "POST", "/audio/generate", {"model": model, "audio_url": SOUND_INLINE}
+    )
+    assert made.dropped == ("prompt",)
+    with pytest.raises(MissingParameter) as raised:
+        planned(kind, model, prompt="-")
+    assert raised.value.param == "audio"
+
+
+@pytest.mark.parametrize(
+    "model", ["suno-v4", "suno-generate-lyrics", "ai-music-api/generate", "ai-music-api/mashup"]
+)
+def test_music(model: str) -> None:
+    made = planned("music", model, input="a song", style="pop", voice="alloy")
+    assert made.request == Request(
+        "POST", "/music/generate", {"model": model, "prompt": "a song", "style": "pop"}
+    )
+
+
+def test_sounds_of_the_music_api_answer_as_sounds_too() -> None:
+    made = planned("sound", "ai-music-api/sounds", prompt="rain")
+    assert made.request.path == "/music/generate"
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "path", "every"),
+    [
+        ("video", "veo3", "/video/status/{id}", 5.0),
+        ("image", "google/imagen4", "/image/status/{id}", 3.0),
+        ("speech", TTS, "/voice/status/{id}", 2.0),
+        ("sound", "elevenlabs/sound-effect-v2", "/audio/status/{id}", 2.0),
+        ("music", "suno-v4", "/music/status/{id}", 5.0),
+    ],
+)
+def test_polls(kind: str, model: str, path: str, every: float) -> None:
+    found = (
+        planned(kind, model, input="x") if kind == "speech" else planned(kind, model, prompt="x")
+    )
+    assert found.operation.poll and found.operation.poll.paths == (path,)
+    assert found.operation.every == every

@@ -1,0 +1,95 @@
+"""How ai-gate.one's answers read. Only success is on the page; the rest is what clients have met.
+
+done     `data` or `url` is a string; an empty text is an answer too
+failed   `type` or `status` says fail, failed or error, or there is an `error`
+pending  everything else: no body, 202, 204, null, an object that says neither, a 404 at first
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from translators import openai
+from translators.core import JSON, Answer, Asset, Call, Poll, Seen, State, Task
+from translators.errors import Fault, MalformedReply
+
+_FAILED = ("fail", "failed", "error")
+
+
+def refuse(answer: Answer) -> Fault | None:
+    """A non-2xx answer. What a 2xx says of a failure is the task's own, and is read as such.
+
+    The page lists no errors: a 5xx is not sure of having taken nothing.
+    """
+    if answer.ok:
+        return None
+    fault = openai.refuse(answer)
+    return replace(fault, certain=answer.status < 500) if fault else None
+
+
+def read(answer: Answer, call: Call) -> Task:
+    """A submit's answer `{"taskId": "…"}`; a failure without a taskId has surely taken nothing."""
+    id = _task_id(answer.body)
+    if id is None and _failed(answer.body):
+        return Task(State.FAILED, fault=replace(openai.task_fault(answer.body), certain=True))
+    if id is None:
+        raise MalformedReply("The gateway's answer holds no taskId.")
+    return _task(answer.body, id)
+
+
+def read_result(answer: Answer, seen: Seen) -> Task:
+    """`GET /result/{taskId}`. Raises MalformedReply for one bad poll, which fails no job."""
+    if gone := openai.gone(answer, seen):
+        return gone
+    if answer.body is None and answer.raw.strip() not in (b"", b"null"):
+        raise MalformedReply("The gateway's answer to a poll is no JSON.")
+    return _task(answer.body, seen.task_id)
+
+
+def _task(body: Any, id: str) -> Task:
+    holder = body if isinstance(body, Mapping) else {}
+    if _failed(holder):
+        return Task(State.FAILED, id, fault=openai.task_fault(holder))
+    if isinstance(url := holder.get("url"), str) and url:
+        return Task(State.SUCCEEDED, id, 100, assets=(Asset(url=url),))
+    if isinstance(text := holder.get("data"), str):
+        return Task(State.SUCCEEDED, id, 100, text=text, detail={"characters": len(text)})
+    return Task(State.RUNNING, id)
+
+
+def _failed(body: Any) -> bool:
+    if not isinstance(body, Mapping):
+        return False
+    words = (str(body.get(name)).lower() for name in ("type", "status"))
+    return bool(body.get("error")) or any(word in _FAILED for word in words)
+
+
+def _task_id(body: Any) -> str | None:
+    """The task's id; also under `data`, and in the other usual spellings."""
+    if not isinstance(body, Mapping):
+        return None
+    data = body.get("data")
+    for holder in (body, data if isinstance(data, Mapping) else {}):
+        for name in ("taskId", "task_id", "id"):
+            if isinstance(value := holder.get(name), str | int) and value:
+                return str(value)
+    return None
+
+
+def balance(body: Any) -> JSON:
+    """The page's bare number, `123.4`."""
+    value: Any = body.get("balance") if isinstance(body, Mapping) else body
+    try:
+        return {"balance": float(value)}
+    except (TypeError, ValueError) as exc:
+        raise MalformedReply("The gateway's balance cannot be read.") from exc
+
+
+def prices(body: Any) -> Any:
+    """The gateway's own list, as it is: `{text, image, video: {model: {resolution: {seconds: USD}}}, …}`."""
+    if not isinstance(body, Mapping):
+        raise MalformedReply("The gateway's price list cannot be read.")
+    return body
+
+
+POLL = Poll(("/result/{id}",), read_result)

@@ -1,0 +1,91 @@
+"""How aigate.shop's answers read: the page's `{created, model, duration, videos: [{url, mime_type}]}`,
+and the task shapes of new-api that the page does not show.
+
+OpenAI's shape: `{id, status: queued|in_progress|completed|failed|unknown, progress, metadata: {url}}`.
+new-api's: `{data: {task_id, status: NOT_START|…|SUCCESS|FAILURE, progress: "30%", fail_reason, result_url}}`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from translators import openai
+from translators.core import JSON, Answer, Asset, Call, Seen, State, Task
+from translators.errors import MalformedReply
+
+LINK_LIVES = 20 * 60.0  # "Generate again or download within 20 minutes": page, Errors, 410
+
+
+def read(answer: Answer, call: Call) -> Task:
+    """The submit's answer: the finished videos, or (undocumented) only an id to poll."""
+    return _task(answer.body, None)
+
+
+def read_poll(answer: Answer, seen: Seen) -> Task:
+    """`GET /videos/{id}` in OpenAI's shape or `GET /video/generations/{id}` in new-api's."""
+    return openai.gone(answer, seen) or _task(answer.body, seen.task_id)
+
+
+def _task(body: Any, id: str | None) -> Task:
+    if not isinstance(body, Mapping):
+        raise MalformedReply("The gateway's answer is no JSON object.")
+    inner = body.get("data")
+    holder: Mapping[str, Any] = inner if isinstance(inner, Mapping) else body
+    id = id or _id(holder) or (inner if isinstance(inner, str) else _id(body))
+    status = holder.get("status")
+    progress = openai.progress_of(holder.get("progress"))
+    # The status comes first: an old finished task has its URL in fail_reason.
+    state = openai.state_of(status) if isinstance(status, str) and status else None
+    if state is State.FAILED:
+        return Task(State.FAILED, id, progress, fault=openai.task_fault(holder))
+    if state in (State.QUEUED, State.RUNNING):
+        return Task(state, _known(id), progress)
+    assets = tuple(_assets(holder))
+    if not assets and state is State.SUCCEEDED:
+        assets = (_asset(f"/videos/{_known(id)}/content"),)
+    if assets:
+        return Task(State.SUCCEEDED, id, 100, assets=assets)
+    return Task(State.QUEUED, _known(id), progress)
+
+
+def _id(holder: Mapping[str, Any]) -> str | None:
+    return next((str(holder[name]) for name in ("task_id", "id") if holder.get(name)), None)
+
+
+def _known(id: str | None) -> str:
+    if not id:
+        raise MalformedReply("The answer holds neither a video nor a task's id.")
+    return id
+
+
+def _assets(holder: Mapping[str, Any]) -> Iterator[Asset]:
+    videos = holder.get("videos") or holder.get("data")
+    for video in videos if isinstance(videos, list) else ():
+        if isinstance(video, str) and video:
+            yield _asset(video)
+        elif isinstance(video, Mapping) and isinstance(video.get("url"), str):
+            yield _asset(video["url"], video.get("mime_type"))
+    if isinstance(videos, list) and videos:
+        return
+    metadata = holder.get("metadata")
+    places = (metadata if isinstance(metadata, Mapping) else {}, holder)
+    for place in places:
+        for name in ("url", "result_url", "video_url", "fail_reason"):
+            url = place.get(name)
+            if isinstance(url, str) and url.startswith(("http://", "https://", "/")):
+                yield _asset(url)
+                return
+
+
+def _asset(url: str, mime: Any = None) -> Asset:
+    mime = mime if isinstance(mime, str) and mime else "video/mp4"
+    return Asset(url=url, mime=mime, lives=LINK_LIVES, auth=True)
+
+
+def balance(body: Any) -> JSON:
+    """`{balance}`, also under `data`, as a number or a numeric string."""
+    holder = body.get("data", body) if isinstance(body, Mapping) else body
+    value = holder.get("balance") if isinstance(holder, Mapping) else holder
+    try:
+        return {"balance": None if value is None else float(value)}
+    except (TypeError, ValueError) as exc:
+        raise MalformedReply("The gateway's balance cannot be read.") from exc

@@ -1,0 +1,106 @@
+"""Onysoft's models: which one a short name means, and where pictures go.
+
+Source: Onysoft's page "Content Generation API", "Supported Models" and "i2i / i2v Models".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from translators.convert import inline, one_source
+from translators.core import Call, Capability, Params
+from translators.errors import MissingParameter, UnsupportedEndpoint
+from translators.fields import ABSENT, Convert, Table, take
+
+MAX_REQUEST = 10_000_000  # "Maximum total request size: 10 MB"
+_PICTURES = MAX_REQUEST - 100_000  # what of it the data URIs may take, beside prompt and the rest
+REFERENCES = ("input_reference", "image", "images")
+NATIVE = (
+    *("image_url", "image_urls", "input_urls", "image_input", "reference_image_urls"),
+    *("first_frame_url", "imageUrl", "imageUrls"),
+)
+
+# Short name → endpoint → (model without a picture, model with one); only what the page lists, or
+# what follows its naming.
+Pair = tuple[str | None, str | None]
+FAMILIES: Mapping[str, Mapping[str, Pair]] = {
+    "sora-2": {"video": ("sora-2-text-to-video", "sora-2-image-to-video")},
+    "sora-2-pro": {"video": ("sora-2-pro-text-to-video", "sora-2-pro-image-to-video")},
+    "kling-2.6": {"video": ("kling-2.6/text-to-video", "kling-2.6/image-to-video")},
+    "kling/v2-5-turbo": {
+        "video": (
+            "kling/v2-5-turbo-text-to-video-pro",
+            "kling/v2-5-turbo-image-to-video-pro",
+        )
+    },
+    "hailuo/2-3": {"video": (None, "hailuo/2-3-image-to-video-pro")},
+    "hailuo/2-3-pro": {"video": (None, "hailuo/2-3-image-to-video-pro")},
+    "hailuo/2-3-standard": {"video": (None, "hailuo/2-3-image-to-video-standard")},
+    "wan/2-6": {"video": ("wan/2-6-text-to-video", "wan/2-6-image-to-video")},
+    "wan/2-6-flash": {"video": (None, "wan/2-6-flash-image-to-video")},
+    "wan/2-7": {
+        "video": ("wan/2-7-text-to-video", "wan/2-7-image-to-video"),
+        "image": ("wan/2-7-image-pro", None),
+    },
+    "grok-imagine": {
+        "video": ("grok-imagine/text-to-video", "grok-imagine/image-to-video"),
+        "image": ("grok-imagine/text-to-image", "grok-imagine/image-to-image"),
+    },
+    "flux-2/pro": {"image": ("flux-2/pro-text-to-image", "flux-2/pro-image-to-image")},
+    "flux-2/flex": {"image": ("flux-2/flex-text-to-image", "flux-2/flex-image-to-image")},
+    "ideogram/v3": {"image": ("ideogram/v3-text-to-image", "ideogram/v3-edit")},
+    "seedream/4.5": {"image": ("seedream/4.5-text-to-image", "seedream/4.5-edit")},
+    "gpt-image/1.5": {"image": ("gpt-image/1.5-text-to-image", "gpt-image/1.5-image-to-image")},
+    "gpt-image-2": {"image": ("gpt-image-2-text-to-image", "gpt-image-2-image-to-image")},
+    "google/nano-banana": {"image": ("google/nano-banana", "google/nano-banana-edit")},
+}
+
+
+def family(model: str, capability: Capability, params: Params) -> str:
+    """The native model: a short name's by endpoint and by whether the request brings a picture.
+
+    Raises UnsupportedEndpoint where the family has none, and MissingParameter where a model that
+    works on a picture gets none.
+    """
+    editing = capability is Capability.IMAGE_EDIT
+    brought = editing or any(params.get(name) for name in (*REFERENCES, *NATIVE))
+    offers = FAMILIES.get(model)
+    if offers is not None:
+        pair = offers.get(Capability.IMAGE if editing else capability, (None, None))
+        if pair[brought] is None:
+            kind = capability.replace("_", " ")
+            how = f"{kind} {'with' if brought else 'without'} a picture" if any(pair) else kind
+            raise UnsupportedEndpoint(f"'{model}' at onysoft does not offer {how}.", "model")
+        return pair[brought] or model
+    if "image-to-" in model and not brought and capability in (Capability.VIDEO, Capability.IMAGE):
+        raise MissingParameter("input_reference" if capability is Capability.VIDEO else "image")
+    return model
+
+
+def _general(*, many: bool) -> Convert:
+    """One picture goes under `image_url`, several under `image_urls`; a name the client says wins."""
+    own, other = ("image_urls", "image_url") if many else ("image_url", "image_urls")
+
+    def convert(value: Any, call: Call) -> Any:
+        if call.params.get(own) is not None:
+            return (MANY if many else ONE)(value, call)
+        links = MANY(value, call)
+        if call.params.get(other) is not None or many != (len(links) > 1):
+            return ABSENT
+        return links if many else links[0]
+
+    return convert
+
+
+def pictures(name: str, convert: Convert) -> Table:
+    """A model's own field for pictures; the general names may be said instead."""
+    others = (one for one in ("image_urls", "image_url", *REFERENCES) if one != name)
+    return {name: take(tuple(others), convert)}
+
+
+MANY = inline(_PICTURES, many=True)
+ONE = one_source(inline(_PICTURES, many=False))
+RATIOS = ("16:9", "9:16", "1:1")
+ANY_PICTURES: Table = {
+    "image_url": take(("image_urls", *REFERENCES), _general(many=False)),
+    "image_urls": take(("image_url", *REFERENCES), _general(many=True)),
+}
