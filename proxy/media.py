@@ -1,7 +1,7 @@
 """Files: results kept for clients, uploads lent to gateways, and links passed through.
 
-No file is held in memory but by `load`, and no disk blocks the loop. The folder is shared by all
-workers and its entries are all the state there is:
+No file is held in memory but by `read` and `load`, and no disk blocks the loop. The folder is shared
+by all workers, and its entries are all the state there is:
 
     k_<random>.mp4           a kept result; the oldest go first when they exceed `max_bytes`
     u_<random>.png           a client's upload; stays until it is removed
@@ -10,34 +10,41 @@ workers and its entries are all the state there is:
 """
 
 import asyncio
+import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.driver import Account, Driver
-from proxy.errors import ApiError
-from proxy.ranges import Body, Span, parse_range, peek, wanted
-from proxy.sniff import HEAD, extension, served_type, sniff
+from proxy.errors import INVALID, ApiError, Lost, gateway_error
+from proxy.ranges import (
+    Body,
+    Span,
+    length_of,
+    parse_range,
+    peek,
+    relayed,
+    unsatisfiable,
+    wanted,
+    whole,
+)
+from proxy.sniff import HEAD, extension, sniff, told, type_of
 
 BLOCK: Final = 1 << 18  # bytes in memory at a time, for each file on its way
-AHEAD: Final = 1 << 20  # bytes that are read ahead to learn where a file of unknown size ends
 _DEAD: Final = 3600.0  # seconds after which an unfinished file has no writer any more
-_MAX_AGE: Final = 3600
 _NAME: Final = re.compile(r"[ku]_[A-Za-z0-9_-]{32}\.[a-z0-9]{1,8}")
-_PAGES: Final = (
-    "text/html",
-    "application/xhtml+xml",
-    "application/json",
-    "text/xml",
-    "application/xml",
-)
+_NEVER: Final = float("inf")
+_ANY_SIZE: Final = 1 << 62
+_NOWHERE: Final = re.compile(r"bytes \*/[0-9]{1,18}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,8 +63,8 @@ class Media:
     ) -> str:
         """Store a file, whole or not at all, and return its name: 192 random bits and an extension.
 
-        A kept result makes room for itself; an `upload` neither counts nor is ever evicted.
-        Raises ApiError where the disk refuses, and whatever `data` raises.
+        A kept result makes room for itself; an `upload` neither counts nor is evicted.
+        Raises ApiError store_unavailable where the disk refuses, and whatever `data` raises.
         """
         token = secrets.token_urlsafe(24)
         name = f"{'u' if upload else 'k'}_{token}.{extension(mime)}"
@@ -68,47 +75,42 @@ class Media:
                 await _disk(file.write, block)
             await _disk(self._finish, file, part, name)
         except BaseException:
-            _discard(file, part)
+            file.close()
+            part.unlink(missing_ok=True)
             raise
         return name
 
     def path(self, name: str) -> Path | None:
-        """Where a file is; `None` for one that is gone, and for whatever is no name of ours."""
-        if not _NAME.fullmatch(name):
-            return None
-        path = self._folder / name
-        return path if path.is_file() else None
+        """Where a file is; `None` for one that is gone, and for what is no name of ours."""
+        path = self._folder / name if _NAME.fullmatch(name) else None
+        return path if path and path.is_file() else None
 
     def public_path(self, name: str) -> Path | None:
-        """Where a published file is."""
+        """Where a file is that may be fetched at /media/{name}."""
         path = self.path(name)
         return path if path and (self._public / name).is_file() else None
 
     async def read(self, name: str) -> bytes:
         """A whole file; raises ApiError content_expired where it is gone."""
-        path = self.path(name)
-        if path is None:
-            raise _gone()
-        try:
-            return await asyncio.to_thread(path.read_bytes)
-        except FileNotFoundError as exc:
-            raise _gone() from exc
+        if path := self.path(name):
+            with suppress(FileNotFoundError):
+                return await asyncio.to_thread(path.read_bytes)
+        raise _gone()
 
     async def publish(self, name: str) -> None:
-        """Let a stored file be fetched at /media/{name}, by every worker and after a restart."""
+        """Let a stored file be fetched at /media/{name}: from every worker, and after a restart."""
         if self.path(name) is None:
             raise _gone()
-        await _disk(self._mark, name)
+        await _disk(self._public.mkdir, mode=0o700, exist_ok=True)
+        await _disk((self._public / name).touch, mode=0o600)
 
     async def unpublish(self, names: Iterable[str]) -> None:
         await _disk(_unlink, [self._public / one for one in names if _NAME.fullmatch(one)])
 
     async def remove(self, names: Iterable[str]) -> None:
-        """Delete files and what publishes them; those that are gone already do not matter."""
+        """Delete files, and what publishes them; those that are gone already do not matter."""
         ours = [one for one in names if _NAME.fullmatch(one)]
-        await _disk(
-            _unlink, [folder / one for one in ours for folder in (self._public, self._folder)]
-        )
+        await _disk(_unlink, [at / one for one in ours for at in (self._public, self._folder)])
 
     async def response(
         self, path: Path, mime: str | None, request: Request, filename: str | None = None
@@ -122,18 +124,18 @@ class Media:
         async def close() -> None:
             await asyncio.to_thread(file.close)
 
-        size = status.st_size
         known = {
-            "etag": f'"{status.st_mtime_ns:x}-{size:x}"',
+            "etag": f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
             "last-modified": formatdate(status.st_mtime, usegmt=True),
         }
         try:
-            span = wanted(request, size, known)
+            span = wanted(request, status.st_size, known)
         except ApiError:
             await close()
             raise
-        headers = _headers(served_type(mime, head), filename, known)
-        return Body(request, _read(file, span or Span(0, size)), close, headers, span or size)
+        headers = told(type_of(mime, head, None), filename, known)
+        body = _read(file, span or Span(0, status.st_size))
+        return Body(body, close, headers, span or status.st_size)
 
     async def relay(
         self,
@@ -143,13 +145,13 @@ class Media:
         mime: str | None = None,
         filename: str | None = None,
     ) -> Response:
-        """A file's server's 200 or 206 as our own, and closed with it.
+        """A file server's 200 or 206 as our own answer, in constant memory; closes it in any case.
 
-        A range that the server ignored is cut out here; only where it depends on a size that the
-        server does not tell, the client gets the whole. Raises ApiError 416, 502, or Lost.
+        A range that the server ignored is cut out here; only where its place depends on a size that
+        the server does not tell, the client gets the whole. Raises ApiError 416 or 502, or Lost.
         """
         try:
-            return await _relayed(upstream, request, mime, filename)
+            return await relayed(upstream, request, mime, filename)
         except BaseException:
             await upstream.aclose()
             raise
@@ -167,50 +169,166 @@ class Media:
 
         Raises ApiError (410 content_expired, 416, 502), Unreachable or Lost.
         """
-        if "file" in asset:
-            path = self.path(asset["file"])
-            if path is None and not asset.get("url"):
-                raise _gone()
-            if path is not None:
-                return await self.response(path, asset.get("mime"), request, filename)
-        # A condition is the server's to judge only if it knows the file by our etag: it is judged here.
-        span = None if "if-range" in request.headers else request.headers.get("range")
-        headers = {"range": span} if span and parse_range(span, _ANY_SIZE) else {}
+        if path := self.path(asset.get("file", "")):
+            return await self.response(path, asset.get("mime"), request, filename)
+        span = request.headers.get("range") if request.method == "GET" else None
+        # With If-Range the whole is fetched: whether the condition holds is known only by its etag.
+        valid = "if-range" not in request.headers and parse_range(span, _ANY_SIZE)
+        headers = {"range": span} if span and isinstance(valid, Span) else None
         upstream = await _fetched(driver, asset, account, headers)
         return await self.relay(upstream, request, mime=asset.get("mime"), filename=filename)
 
     async def keep(
         self, driver: Driver, asset: Mapping[str, Any], account: Account | None
     ) -> dict[str, Any]:
-        """The asset with its link's file stored: `file`, `size` and `mime` are added.
+        """The asset with its link's file stored: `file`, `size` (bytes) and `mime` added.
 
-        Raises ApiError (the link is dead, the file larger than the folder may be), Unreachable or Lost.
+        Raises ApiError (the link is dead, the file larger than `max_bytes`), Unreachable or Lost.
         """
-        if "file" in asset:
-            return dict(asset)
-        upstream = await _fetched(driver, asset, account)
-        try:
-            size = _size(upstream)
-            if size is not None and size > self._max_bytes:
-                raise _too_large(self._max_bytes)
-            head, body = await peek(_whole(upstream, size), HEAD)
-            mime = sniff(head) or _type(upstream, head, asset.get("mime"))
-            counted = _Counted(body, self._max_bytes)
-            name = await self.save(counted.chunks(), mime)
-        finally:
-            await upstream.aclose()
-        return {**asset, "file": name, "size": counted.length, "mime": mime}
+        async with _download(driver, asset, account, self._max_bytes) as (mime, body):
+            name = await self.save(body, mime)
+        status = await _disk((self._folder / name).stat)
+        return {**asset, "file": name, "size": status.st_size, "mime": mime}
 
     async def load(
         self, driver: Driver, asset: Mapping[str, Any], account: Account | None, limit: int
     ) -> tuple[bytes, str]:
-        """The whole of a result of at most `limit` bytes, and its type.
-
-        Raises as `keep` does.
-        """
-        if "file" in asset and (path := self.path(asset["file"])):
+        """The whole of a result of at most `limit` bytes, and its type; raises as `keep` does."""
+        if path := self.path(asset.get("file", "")):
             if path.stat().st_size > limit:
                 raise _too_large(limit)
-            data = await self.read(asset["file"])
-            return data, sniff(data[:HEAD]) or served_type(asset.get("mime"), b"")
-        ...
+            data = await self.read(path.name)
+            return data, sniff(data[:HEAD]) or type_of(asset.get("mime"), b"", None)
+        async with _download(driver, asset, account, limit) as (mime, body):
+            return b"".join([chunk async for chunk in body]), mime
+
+    def _create(self, part: Path) -> BinaryIO:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def _finish(self, file: BinaryIO, part: Path, name: str) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        part.rename(self._folder / name)
+        if name.startswith("k_"):
+            self._make_room(name)
+
+    def _make_room(self, newest: str) -> None:
+        """Evict the oldest results; other workers may do the same at the same time."""
+        kept = []
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if path.name.startswith("k_"):
+                    kept.append((path.name == newest, status.st_mtime_ns, status.st_size, path))
+                elif path.suffix == ".part" and status.st_mtime < time.time() - _DEAD:
+                    path.unlink()
+        excess = sum(size for _, _, size, _ in kept) - self._max_bytes
+        for is_newest, _, size, path in sorted(kept):
+            if excess > 0 and not is_newest:
+                path.unlink(missing_ok=True)
+                excess -= size
+
+
+@asynccontextmanager
+async def _download(
+    driver: Driver, asset: Mapping[str, Any], account: Account | None, limit: int
+) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    """The type and the bytes of an asset's link."""
+    upstream = await _fetched(driver, asset, account)
+    try:
+        head, body = await peek(whole(upstream, length_of(upstream)), HEAD)
+        if not head:
+            raise Lost("the file's server sent an empty file")
+        said = upstream.headers.get("content-type")
+        yield sniff(head) or type_of(said, head, asset.get("mime")), _within(body, limit)
+    finally:
+        await upstream.aclose()
+
+
+async def _fetched(
+    driver: Driver,
+    asset: Mapping[str, Any],
+    account: Account | None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """The 200 of an asset's link, or the 206 where `headers` ask for a range."""
+    if not asset.get("url"):
+        raise _gone()
+    account = account if asset.get("auth") else None
+    upstream = await driver.fetch(asset["url"], account=account, headers=headers)
+    status = upstream.status_code
+    if status == 200 or (status == 206 and headers):
+        return upstream
+    await upstream.aclose()
+    late = time.time() > asset.get("expires", _NEVER) and 400 <= status < 500
+    if status in (403, 404, 410) or (late and status not in (408, 416, 425, 429)):
+        raise _gone()
+    if status == 416:
+        said = upstream.headers.get("content-range", "")
+        raise unsatisfiable(said if _NOWHERE.fullmatch(said) else None)
+    if status == 401:
+        raise gateway_error("The gateway refused the key for this file.", "provider_auth_failed")
+    retry = status >= 500 or status in (408, 425, 429)
+    raise gateway_error(f"The file's server answered with status {status}.", retry=retry)
+
+
+async def _blocks(data: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Not every packet is worth a thread: small chunks are written together."""
+    if isinstance(data, bytes):
+        yield data
+        return
+    block = bytearray()
+    async for chunk in data:
+        block += chunk
+        if len(block) >= BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
+
+
+async def _within(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    length = 0
+    async for chunk in stream:
+        length += len(chunk)
+        if length > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+async def _read(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
+    left = span.length
+    await asyncio.to_thread(file.seek, span.start)
+    while left:
+        chunk = await asyncio.to_thread(file.read, min(BLOCK, left))
+        if not chunk:
+            raise Lost("the file is shorter than it was")
+        left -= len(chunk)
+        yield chunk
+
+
+def _open(path: Path) -> tuple[BinaryIO, os.stat_result, bytes]:
+    file = path.open("rb")
+    return file, os.fstat(file.fileno()), file.read(HEAD)
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+async def _disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except OSError as exc:
+        message = "The media folder cannot be written."
+        raise ApiError(503, "server_error", "store_unavailable", message) from exc
+
+
+def _gone() -> ApiError:
+    return ApiError(410, INVALID, "content_expired", "The result's link has expired.")
+
+
+def _too_large(limit: int) -> ApiError:
+    return gateway_error(f"The result is larger than {limit} bytes.")

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from proxy.errors import gateway_error
+
 HEAD = 64  # bytes that tell every format below
 OCTETS = "application/octet-stream"
 
@@ -64,6 +66,8 @@ _EXTENSIONS: Mapping[str, str] = {
     "text/plain": "txt",
 }
 
+_PAGES = ("text/html", "application/xhtml+xml", "application/xml", "application/json")
+
 # SVG is left out: it is a program to a browser, and would run in the proxy's own origin.
 _MEDIA = re.compile(r"(?:image|audio|video)/(?!svg)[a-z0-9][a-z0-9.+-]{0,60}")
 
@@ -94,19 +98,23 @@ def essence(mime: str | None) -> str:
     return (mime or "").partition(";")[0].strip().lower()
 
 
-def served_type(said: str | None, head: bytes, known: str | None = None) -> str:
+def type_of(said: str | None, head: bytes, known: str | None) -> str:
     """The Content-Type a file is passed on under: never one that a browser would run.
 
     `said` by the file's server, `head` its first bytes (empty where they are not at hand), `known`
-    from the gateway's answer.
+    from the gateway's answer. Raises ApiError for an error page that came instead of the file.
     """
     said, known = essence(said), essence(known)
     if _MEDIA.fullmatch(said):
         return said
-    found = sniff(head)
-    if found is None and _MEDIA.fullmatch(known):
-        found = known
-    return found or ("text/plain" if "text/plain" in (said, known) else OCTETS)
+    if found := sniff(head):
+        return found
+    if head and said in _PAGES and said != known:
+        message = "The file's server answered with a page instead of the file."
+        raise gateway_error(message, "malformed_response", retry=True)
+    if _MEDIA.fullmatch(known):
+        return known
+    return "text/plain" if "text/plain" in (said, known) else OCTETS
 
 
 def disposition(filename: str | None, mime: str) -> str:
@@ -122,6 +130,18 @@ def disposition(filename: str | None, mime: str) -> str:
     if name.isascii():
         return whole
     return f"{whole}; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
+
+
+def told(mime: str, filename: str | None, known: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a file's answer, made here and not copied; `known`: its etag and last-modified."""
+    return {
+        "content-type": mime,
+        "content-disposition": disposition(filename, mime),
+        "accept-ranges": "bytes",
+        "cache-control": "private, max-age=3600",
+        "x-content-type-options": "nosniff",
+        **known,
+    }
 
 
 def _boxes(head: bytes) -> str | None:

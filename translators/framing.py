@@ -41,7 +41,8 @@ class Framer:
         """The events that this chunk completes. Raises FramingError for one that grows too long."""
         if b"\n" not in chunk and b"\r" not in chunk and not self._buffer.endswith(b"\r"):
             # Part of a long line (a picture in base64): joining it each time would cost its square.
-            self._held.append(chunk)
+            if chunk:
+                self._held.append(chunk)
             self._length += len(chunk)
             self._check(self._length)
             return []

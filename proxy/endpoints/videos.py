@@ -25,7 +25,7 @@ from proxy.store.base import Job
 from translators.convert import seconds_of, size_of
 from translators.core import Capability, Params
 
-_DEFAULTS = {"size": views.VIDEO_SIZE, "seconds": views.VIDEO_SECONDS}
+DEFAULTS = {"size": views.VIDEO_SIZE, "seconds": views.VIDEO_SECONDS}
 _VIDEO = ("video",)
 
 
@@ -54,7 +54,7 @@ async def order(
         capability,
         without_own(params),
         options_of(params),
-        defaults=_DEFAULTS if capability is Capability.VIDEO else {},
+        defaults=DEFAULTS if capability is Capability.VIDEO else {},
     )
     wish = Wish(
         "video",
@@ -65,8 +65,8 @@ async def order(
         remixed_from=remixed_from,
     )
     job = await place(request, wish)
-    grace = _grace(request, job)
-    taken = await exchange.service.jobs.wait(job.id, _is_taken, grace) or job
+    grace = grace(request, job)
+    taken = await exchange.service.jobs.wait(job.id, is_taken, grace) or job
     note(exchange, taken)
     if taken.status == "failed":
         raise ApiError.from_stored(taken.error or {})
@@ -163,11 +163,11 @@ def _checked_size(value: Any) -> None:
         size_of(value)
 
 
-def _is_taken(job: Job) -> bool:
+def is_taken(job: Job) -> bool:
     return job.ended or not any(entry.submitting for entry in job.tasks)
 
 
-def _grace(request: Request, job: Job) -> float:
+def grace(request: Request, job: Job) -> float:
     """Seconds to wait for the gateway's word: what its row says, 20 at most."""
     account = exchange_of(request).service.runtime.accounts.get(job.provider)
     return min(account.row.submit_grace if account else 20.0, 20.0)

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from proxy.store.base import StoreUnavailable
-from proxy.store.sqlite_schema import Database, is_busy, patiently
+from proxy.store.sqlite_database import Database, is_busy, patiently
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +30,7 @@ _CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.Data
 
 _Call = tuple["asyncio.Future[Any]", Callable[[sqlite3.Connection], Any]]
 _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
+_Then = Callable[[Exception | None], None]
 
 
 class Reader:
@@ -37,6 +38,7 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._closed = False
 
     async def call(
         self,
@@ -45,27 +47,29 @@ class Reader:
         **kwargs: P.kwargs,
     ) -> T:
         """What the operation gives. Whatever is wrong with the file is a StoreUnavailable."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         give_up = time.monotonic() + self._database.patience
         while True:
             try:
                 return operation(self._database.connection(), *args, **kwargs)
-            except (sqlite3.DatabaseError, OSError) as exc:
+            except (sqlite3.Error, OSError) as exc:
                 if not is_busy(exc):
-                    self._database.disconnect()
-                    raise _unavailable(exc) from exc
-                if time.monotonic() >= give_up:
+                    self._database.discard()
+                if not is_busy(exc) or time.monotonic() >= give_up:
                     raise _unavailable(exc) from exc
             await asyncio.sleep(_READ_AGAIN)  # another process recovers the file: rare, and short
 
     async def close(self) -> None:
-        self._database.disconnect()
+        self._closed = True
+        self._database.close()
 
 
 class Writer:
-    """Commits operations in batches, each alone in a savepoint.
+    """Commits operations in batches, each in a savepoint: one that raises undoes only itself.
 
-    A loop of callbacks, not a task: nobody can cancel it in the middle of a transaction.
-    _start → (_begin, in the thread, where it has to wait) → _run → (_commit, in the thread) → _end.
+    A round of callbacks, not a task: nobody can cancel it in the middle of a transaction.
+    _start → _begin (in the thread, where it has to wait) → _run → _commit (in the thread) → _end.
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,10 +78,10 @@ class Writer:
         self._thread = Errands(self._loop)
         self._waiting: deque[_Call] = deque()
         self._batch: list[_Call] = []
+        self._db: sqlite3.Connection | None = None  # the transaction's
         self._busy = False
         self._closing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._closed = asyncio.Event()
 
     def call(
         self,
@@ -90,71 +94,148 @@ class Writer:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((future, lambda db: operation(db, *args, **kwargs)))
-        if self._idle.is_set():
-            self._idle.clear()
+        if not self._busy:
+            self._busy = True
             self._loop.call_soon(self._start)  # soon: with all that this round of the loop brings
         return future
 
     async def close(self) -> None:
-        """Finish what is queued, then end the thread."""
-        self._closing = True
-        await self._idle.wait()
+        """Finish what is queued, then end the thread, also if the caller is cancelled meanwhile."""
+        if not self._closing:
+            self._closing = True
+            if not self._busy:
+                self._finish()
+        await self._closed.wait()
+        self._thread.join()
+
+    def _finish(self) -> None:
+        self._thread.run(self._database.close, lambda error: self._closed.set())
         self._thread.end()
-        self._database.disconnect()
 
     def _start(self) -> None:
-        if not self._waiting:
-            self._idle.set()
-            return
         size = min(len(self._waiting), _BATCH)
         self._batch = [self._waiting.popleft() for _ in range(size)]
-        db = self._database.at_hand()
-        if db is None:
+        self._db = self._database.at_hand()
+        if self._db is not None:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error:
+                self._db = None  # the thread has the patience to wait, or finds out why not
+        if self._db is None:
             self._thread.run(self._begin, self._run)
-            return
-        try:
-            db.execute("BEGIN IMMEDIATE")
-        except sqlite3.DatabaseError:
-            self._thread.run(self._begin, self._run)  # once more, with patience
         else:
             self._run(None)
 
     def _begin(self) -> None:
-        db = self._database.connection()
+        self._db = db = self._database.connection()
         patiently(lambda: db.execute("BEGIN IMMEDIATE"), self._database.patience)
 
     def _run(self, error: Exception | None) -> None:
-        if error is not None:
-            self._fail(error)
+        if error is not None or self._db is None:
+            self._end([], error)
             return
-        db = self._database.connection()
-        before = db.total_changes
+        before = self._db.total_changes
         try:
-            outcomes = [_in_savepoint(db, call) for call in self._batch]
-        except Exception as exc:
-            self._fail(exc)
+            outcomes = [_in_savepoint(self._db, call) for call in self._batch]
+            waits = not self._database.in_memory and self._db.total_changes != before
+            if not waits:
+                self._commit()
+        except Exception as exc:  # whatever it was: callers must not wait for ever
+            self._end([], exc)
             return
-        if self._database.in_memory or db.total_changes == before:
-            self._commit()  # no disk to wait for
-            self._end(outcomes, None)
-        else:
+        if waits:
             self._thread.run(self._commit, partial(self._end, outcomes))
+        else:
+            self._end(outcomes, None)
 
     def _commit(self) -> None:
-        self._database.connection().execute("COMMIT")
+        if self._db is not None:
+            self._db.execute("COMMIT")
 
     def _end(self, outcomes: list[_Outcome], error: Exception | None) -> None:
         if error is not None:
-            self._fail(error)
-            return
+            outcomes = [(future, None, _unavailable(error)) for future, _ in self._batch]
+            self._recover(error)
         self._batch = []
         _resolve(outcomes)
-        self._start()
+        if self._waiting:
+            self._loop.call_soon(self._start)
+        elif self._closing:
+            self._finish()
+        else:
+            self._busy = False
 
-    def _fail(self, error: Exception) -> None:
-        batch, self._batch = self._batch, []
-        self._database.rollback()
+    def _recover(self, error: Exception) -> None:
+        if self._db is not None and self._db.in_transaction:
+            self._db.execute("ROLLBACK")  # writes nothing: it cannot fail for want of a disk
         if not is_busy(error):
-            self._database.disconnect()
-        _resolve([(future, None, _unavailable(error)) for future, _ in batch])
-        self._start()
+            self._database.discard()
+
+
+class Errands:
+    """A thread, started when it is first needed, that does one thing after the other."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._errands: queue.SimpleQueue[tuple[Callable[[], None], _Then] | None]
+        self._errands = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def run(self, errand: Callable[[], None], then: _Then) -> None:
+        """Do something there, and then tell the event loop how it went."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="anygate-store")
+            self._thread.start()
+        self._errands.put((errand, then))
+
+    def end(self) -> None:
+        self._errands.put(None)
+
+    def join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (one := self._errands.get()) is not None:
+            errand, then = one
+            error: Exception | None = None
+            try:
+                errand()
+            except Exception as exc:
+                error = exc
+            try:
+                self._loop.call_soon_threadsafe(then, error)
+            except RuntimeError:
+                return  # the loop is closed: nobody is left to be told, nor to send another
+
+
+def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:
+    """Run an operation; what it raises is its own affair unless the database is at fault."""
+    future, operation = call
+    db.execute("SAVEPOINT one")
+    try:
+        outcome: _Outcome = future, operation(db), None
+    except Exception as exc:
+        if isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, _CALLERS_FAULT):
+            raise
+        db.execute("ROLLBACK TO one")
+        outcome = future, None, exc
+    db.execute("RELEASE one")
+    return outcome
+
+
+def _resolve(outcomes: list[_Outcome]) -> None:
+    for future, value, error in outcomes:
+        if future.done():  # cancelled meanwhile
+            continue
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+
+
+def _unavailable(exc: Exception) -> StoreUnavailable:
+    """One for each caller: an exception that is raised twice grows its traceback."""
+    error = StoreUnavailable(str(exc) if isinstance(exc, StoreUnavailable) else f"the store: {exc}")
+    error.__cause__ = exc
+    return error

@@ -1,16 +1,8 @@
-"""The tables of a SQLite store, their versions, and how a connection to them is made."""
+"""The tables of a SQLite store, and their versions."""
 
-import os
-import random
 import sqlite3
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
 
 from proxy.store.base import StoreUnavailable
-
-T = TypeVar("T")
 
 _VERSION_1 = (
     """CREATE TABLE jobs (
@@ -46,64 +38,9 @@ _VERSION_1 = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
 VERSION = len(MIGRATIONS)
 
-_RETRY_EVERY = 0.001
-_BUSY_TIMEOUT_MS = 0
 
-
-def create_file(path: Path) -> None:
-    """Make the file, readable by its owner only, and its directory; leave an existing one as it is.
-
-    An existing file must not even be opened here: closing it again would drop the locks that
-    SQLite holds on it for this process (sqlite.org/howtocorrupt.html, 2.2).
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        return
-
-
-def connect(path: Path | None, *, patience: float, readonly: bool = False) -> sqlite3.Connection:
-    """A connection to the file (None: to a new memory), with its tables at the known version.
-
-    A file that is not there is an error: were it made anew, every job in it would be forgotten.
-    `patience`: seconds to wait for other processes' locks.
-    """
-    target = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rw"
-    db = sqlite3.connect(target, uri=path is not None, isolation_level=None)
-    try:
-        db.execute(f"PRAGMA busy_timeout = {int(min(_BUSY_TIMEOUT_MS, patience * 1000))}")
-        if readonly:
-            db.execute("PRAGMA query_only = ON")
-        else:
-            patiently(lambda: _prepare(db), patience)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def patiently(step: Callable[[], T], patience: float) -> T:
-    """Run a step that other processes' locks may refuse, again for up to `patience` seconds.
-
-    SQLite's own busy timeout does not cover every refusal: a change of the journal mode and a
-    recovery by another process fail at once.
-    """
-    give_up = time.monotonic() + patience
-    while True:
-        try:
-            return step()
-        except sqlite3.OperationalError as exc:
-            if not is_busy(exc) or time.monotonic() >= give_up:
-                raise
-        time.sleep(random.uniform(0.0002, 2 * _RETRY_EVERY))
-
-
-def is_busy(exc: sqlite3.Error) -> bool:
-    return exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _prepare(db: sqlite3.Connection) -> None:
+def migrate(db: sqlite3.Connection) -> None:
+    """Set a new connection up, with its tables at the known version. May be refused by a lock."""
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")  # a task id that was acknowledged survives a power cut
     db.execute("PRAGMA temp_store = MEMORY")
@@ -112,14 +49,14 @@ def _prepare(db: sqlite3.Connection) -> None:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        _migrate(db)
+        _step_by_step(db)
         db.execute("COMMIT")
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _step_by_step(db: sqlite3.Connection) -> None:
     version = _version(db)  # again, now that no other worker can be migrating
     if version > VERSION:
         raise StoreUnavailable(

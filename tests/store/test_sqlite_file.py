@@ -12,7 +12,8 @@ import pytest
 from proxy.store import open_store, sqlite_jobs, sqlite_queue
 from proxy.store.base import Due, StoreUnavailable
 from proxy.store.sqlite import SqliteStore
-from proxy.store.sqlite_schema import VERSION, connect, create_file
+from proxy.store.sqlite_database import Database, create_file
+from proxy.store.sqlite_schema import VERSION
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def operations(make) -> dict[str, Operation]:
 def test_nothing_is_searched_from_end_to_end(path, make):
     """But what the queries themselves made, and the unfinished jobs where they are counted."""
     create_file(path)
-    db = connect(path, patience=1.0)
+    db = Database(path, patience=1.0).connection()
     scans: dict[str, list[str]] = {}
     for name, operation in operations(make).items():
         statements: list[str] = []
@@ -210,7 +211,7 @@ def test_nothing_is_searched_from_end_to_end(path, make):
 
 def test_a_listing_is_read_in_order(path, make):
     create_file(path)
-    db = connect(path, patience=1.0)
+    db = Database(path, patience=1.0).connection()
     statements: list[str] = []
     db.set_trace_callback(statements.append)
     sqlite_jobs.page(db, sqlite_jobs.Query("web", ["video"], None, None, 20, False))

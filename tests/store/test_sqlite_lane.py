@@ -1,4 +1,4 @@
-"""The thread of a SQLite store: what runs together is committed together, and fails alone."""
+"""The writer of a SQLite store: what runs together is committed together, and fails alone."""
 
 import asyncio
 import sqlite3
@@ -9,29 +9,18 @@ from pathlib import Path
 import pytest
 
 from proxy.store.base import StoreUnavailable
-from proxy.store.sqlite_lane import Lane, Place
-from proxy.store.sqlite_schema import create_file
+from proxy.store.sqlite_database import Database, create_file
+from proxy.store.sqlite_lane import Errands, Writer
 
 
 @pytest.fixture(params=["memory", "file"])
-async def lane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lane]:
+async def writer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Writer]:
     path = None if request.param == "memory" else tmp_path / "a.db"
     if path is not None:
         create_file(path)
-    one = Lane(Place(path, 1.0), writes=True)
+    one = Writer(Database(path, patience=1.0))
     yield one
     await one.close()
-
-
-class Gate:
-    """Holds the thread, so that what is called meanwhile becomes one batch."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._opened = threading.Event()
-        self.passed = lane.call(lambda db: self._opened.wait(10))
-
-    def open(self) -> None:
-        self._opened.set()
 
 
 def hit(db: sqlite3.Connection, bucket: str) -> str:
@@ -48,96 +37,95 @@ def hit_and_fail(db: sqlite3.Connection, bucket: str) -> str:
     raise LookupError(bucket)
 
 
-async def together(lane: Lane, *calls):
+async def together(writer: Writer, *calls):
     """Run operations as one batch; what they gave or raised."""
-    gate = Gate(lane)
-    futures = [lane.call(*call) for call in calls]
-    gate.open()
-    return await asyncio.gather(*futures, return_exceptions=True)
+    return await asyncio.gather(*(writer.call(*call) for call in calls), return_exceptions=True)
 
 
-async def test_one_that_fails_undoes_only_itself(lane):
-    answers = await together(lane, (hit, "a"), (hit_and_fail, "b"), (hit, "c"), (hits,))
+async def test_one_that_fails_undoes_only_itself(writer):
+    answers = await together(writer, (hit, "a"), (hit_and_fail, "b"), (hit, "c"), (hits,))
     assert [answers[0], answers[2]] == ["a", "c"]
     assert isinstance(answers[1], LookupError)
     assert answers[3] == ["a", "c"]
-    assert await lane.call(hits) == ["a", "c"]
+    assert await writer.call(hits) == ["a", "c"]
 
 
-async def test_one_that_fails_alone(lane):
+async def test_one_that_fails_alone(writer):
     with pytest.raises(LookupError):
-        await lane.call(hit_and_fail, "a")
-    assert await lane.call(hits) == []
+        await writer.call(hit_and_fail, "a")
+    assert await writer.call(hits) == []
 
 
-async def test_a_callers_mistake_is_not_the_stores(lane):
-    answers = await together(lane, (hit, "a"), (hit, object()), (hit, "b"))
+async def test_a_callers_mistake_is_not_the_stores(writer):
+    answers = await together(writer, (hit, "a"), (hit, object()), (hit, "b"))
     assert isinstance(answers[1], sqlite3.Error)
-    assert await lane.call(hits) == ["a", "b"]
+    assert await writer.call(hits) == ["a", "b"]
 
 
-async def test_calls_run_in_their_order(lane):
+async def test_calls_run_in_their_order(writer):
     seen: list[int] = []
-    await asyncio.gather(*(lane.call(lambda db, n=n: seen.append(n)) for n in range(1000)))
+    await asyncio.gather(*(writer.call(lambda db, n=n: seen.append(n)) for n in range(1000)))
     assert seen == list(range(1000))
 
 
-async def test_a_cancelled_call_runs(lane):
-    gate = Gate(lane)
-    futures = [lane.call(hit, bucket) for bucket in "abc"]
+async def test_a_cancelled_call_runs(writer):
+    futures = [writer.call(hit, bucket) for bucket in "abc"]
     futures[1].cancel()
-    gate.open()
     assert await futures[2] == "c"
     assert futures[1].cancelled()
-    assert await lane.call(hits) == ["a", "b", "c"]
+    assert await writer.call(hits) == ["a", "b", "c"]
 
 
-async def test_a_database_that_may_not_grow(lane):
+async def test_a_database_that_may_not_grow(writer):
     """Full in the middle of a batch: all of it is undone and refused, and later ones go on."""
-    await lane.call(hit, "before")
-    (pages,) = await lane.call(lambda db: db.execute("PRAGMA page_count").fetchone())
-    await lane.call(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall())
-    answers = await together(lane, (hit, "a"), (hit, "x" * 100_000), (hit, "b"))
+    await writer.call(hit, "before")
+    (pages,) = await writer.call(lambda db: db.execute("PRAGMA page_count").fetchone())
+    await writer.call(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall())
+    answers = await together(writer, (hit, "a"), (hit, "x" * 100_000), (hit, "b"))
     assert {type(one) for one in answers} == {StoreUnavailable}
     assert "full" in str(answers[0])
-    await lane.call(lambda db: db.execute("PRAGMA max_page_count = 100000").fetchall())
-    await lane.call(hit, "x" * 100_000)
-    assert await lane.call(hits) == ["before", "x" * 100_000]
+    await writer.call(lambda db: db.execute("PRAGMA max_page_count = 100000").fetchall())
+    await writer.call(hit, "x" * 100_000)
+    assert await writer.call(hits) == ["before", "x" * 100_000]
 
 
-async def test_closing_runs_what_waits_and_refuses_what_comes(lane):
-    gate = Gate(lane)
-    futures = [lane.call(hit, bucket) for bucket in "abc"]
-    closing = [asyncio.create_task(lane.close()) for _ in range(2)]
+async def test_batches_follow_one_another(writer):
+    """More than one transaction takes, and more that come while it is committed."""
+    first = [writer.call(hit, f"{n:04}") for n in range(300)]
+    await first[0]
+    second = [writer.call(hit, f"{n:04}") for n in range(300, 600)]
+    await asyncio.gather(*first, *second)
+    assert await writer.call(hits) == [f"{n:04}" for n in range(600)]
+
+
+async def test_closing_runs_what_waits_and_refuses_what_comes(writer):
+    futures = [writer.call(hit, bucket) for bucket in "abc"]
+    closing = [asyncio.create_task(writer.close()) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(StoreUnavailable):
-        lane.call(hits)
-    gate.open()
+        writer.call(hits)
     assert await asyncio.gather(*futures) == ["a", "b", "c"]
     await asyncio.gather(*closing)
 
 
-async def test_a_close_that_is_cancelled_may_be_repeated(lane):
-    gate = Gate(lane)
-    closing = asyncio.create_task(lane.close())
+async def test_a_close_that_is_cancelled_ends_all_the_same(writer):
+    future = writer.call(hit, "a")
+    closing = asyncio.create_task(writer.close())
     await asyncio.sleep(0)
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
-    gate.open()
-    await lane.close()
+    assert await future == "a"
+    await writer.close()
 
 
 def test_a_loop_that_ended_is_told_nothing():
-    async def leave() -> Gate:
-        lane = Lane(Place(None, 1.0), writes=True)
-        gate = Gate(lane)
-        closing = asyncio.create_task(lane.close())  # cancelled with the loop, like its caller
-        await asyncio.sleep(0)
-        assert not closing.done()
-        return gate
+    release = threading.Event()
 
-    gate = asyncio.run(leave())
+    async def leave() -> None:
+        Errands(asyncio.get_running_loop()).run(release.wait, lambda error: None)
+
+    asyncio.run(leave())
     (thread,) = [one for one in threading.enumerate() if one.name == "anygate-store"]
-    gate.open()
+    release.set()
     thread.join()

@@ -347,7 +347,9 @@ def test_a_submit_that_fails_at_once() -> None:
     lost = submitted({"type": "Fail", "message": "no"})
     assert lost == Task(State.FAILED, fault=Fault(FaultKind.FAILED, "no", code="Fail"))
     taken = submitted({"taskId": "a", "type": "Fail", "message": "no"})
-    assert taken == Task(State.FAILED, "a", fault=Fault(FaultKind.FAILED, "no", certain=False, code="Fail"))
+    assert taken == Task(
+        State.FAILED, "a", fault=Fault(FaultKind.FAILED, "no", certain=False, code="Fail")
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""/v1/jobs: every kind of work without waiting for it, and every job as it stands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints import found, videos, views
+from proxy.endpoints.common import (
+    count,
+    json_response,
+    number_in_query,
+    options_of,
+    without_own,
+)
+from proxy.endpoints.orders import Wish, delivering, note, place
+from proxy.endpoints.videos import is_taken, paging, poll_after
+from proxy.errors import ApiError, invalid, not_found
+from proxy.exchange import exchange_of
+from proxy.forms import read_params
+from proxy.jobs import transitions
+from proxy.routing import Ask
+from proxy.store.base import Job
+from translators.core import Capability, Params
+
+# What a job of each kind may be: the first capability that the target offers.
+_KINDS: Mapping[str, tuple[Capability, ...]] = {
+    "image": (Capability.IMAGE,),
+    "video": (Capability.VIDEO,),
+    "speech": (Capability.SPEECH, Capability.SOUND, Capability.MUSIC),
+    "sound": (Capability.SOUND,),
+    "music": (Capability.MUSIC,),
+}
+_PICTURES = ("image", "mask", "image_url", "image_urls", "input_urls", "input_reference")
+_HANDLED = frozenset({"n", "response_format", "stream"})
+_MOST = 10
+
+
+async def create(request: Request) -> Response:
+    """POST /v1/jobs/{kind}: OpenAI's body of that kind, plus native fields."""
+    exchange = exchange_of(request)
+    exchange.endpoint = "jobs"
+    kind = request.path_params["kind"]
+    if kind not in _KINDS:
+        raise not_found(f"No such kind of job. There are: {', '.join(_KINDS)}.")
+    params = await read_params(request, exchange.service.runtime.max_body)
+    if kind == "video":
+        videos.check(params)
+    job = await _placed(request, kind, params)
+    taken = await exchange.service.jobs.wait(job.id, is_taken, videos.grace(request, job)) or job
+    note(exchange, taken)
+    if taken.status == "failed":
+        raise ApiError.from_stored(taken.error or {})
+    return delivering(request, taken, _shown(request, taken))
+
+
+async def _placed(request: Request, kind: str, params: Params) -> Job:
+    exchange = exchange_of(request)
+    capability, *others = _KINDS[kind]
+    if kind == "image" and any(params.get(name) is not None for name in _PICTURES):
+        capability, others = Capability.IMAGE_EDIT, [Capability.IMAGE]
+    resolved = exchange.service.runtime.router.resolve(
+        params.get("model"), capability, exchange.client
+    )
+    ask = Ask(
+        capability,
+        _understood(kind, params),
+        options_of(params),
+        defaults=videos.DEFAULTS if kind == "video" else {},
+        handled=_HANDLED,
+        alternatives=tuple(others),
+    )
+    tasks = count(params, "n", _MOST) if kind == "image" else 1
+    keep = kind == "video"
+    return await place(
+        request, Wish(kind, resolved, ask, said=params, tasks=tasks, keep_files=keep)
+    )
+
+
+def _understood(kind: str, params: Params) -> Mapping[str, Any]:
+    """The parameters for a target; what is to be made may be called `prompt` or `input`."""
+    rest = without_own(params)
+    if kind in ("speech", "sound", "music"):
+        # Tables of sounds and music read `input`, as it comes through /v1/audio/speech.
+        if "input" not in rest and isinstance(rest.get("prompt"), str) and kind == "speech":
+            rest["input"] = rest.pop("prompt")
+    return rest
+
+
+async def listed(request: Request) -> Response:
+    """GET /v1/jobs?kind&status&limit&after&order."""
+    exchange = exchange_of(request)
+    exchange.endpoint = "jobs"
+    kind = request.query_params.get("kind")
+    status = request.query_params.get("status")
+    if status is not None and status not in ("queued", "in_progress", "completed", "failed"):
+        raise invalid(
+            "Unsupported value for 'status'. Allowed: queued, in_progress, completed, failed.",
+            code="unsupported_value",
+            param="status",
+        )
+    page = await exchange.service.store.page(
+        exchange.client.name, kinds=(kind,) if kind else None, status=status, **paging(request)
+    )
+    config = exchange.service.runtime.config
+    return json_response(views.listing(page, (views.generic(one, config) for one in page.jobs)))
+
+
+async def retrieve(request: Request) -> Response:
+    exchange_of(request).endpoint = "jobs"
+    job = await found.job_of(request)
+    note(exchange_of(request), job)
+    return _shown(request, job)
+
+
+async def delete(request: Request) -> Response:
+    exchange = exchange_of(request)
+    exchange.endpoint = "jobs"
+    job = await found.job_of(request)
+    await exchange.service.jobs.change(job.id, transitions.hidden)
+    return json_response({"id": job.id, "deleted": True, "object": "job.deleted"})
+
+
+async def content(request: Request) -> Response:
+    """GET /v1/jobs/{id}/content?index=0, with Range; a text job's content is its text."""
+    exchange_of(request).endpoint = "content"
+    job = await found.job_of(request)
+    note(exchange_of(request), job)
+    index = number_in_query(request, "index", 0, 0, 999)
+    texts = [entry.text for entry in job.tasks if entry.text is not None]
+    if job.status == "completed" and texts and not views.assets_of(job):
+        if index >= len(texts):
+            raise not_found(f"This job has {len(texts)} results.", param="index")
+        return Response(texts[index], media_type="text/plain; charset=utf-8")
+    asset = found.result(job, variant=request.query_params.get("variant", "video"), index=index)
+    return await found.content(request, job, asset)
+
+
+def _shown(request: Request, job: Job) -> Response:
+    config = exchange_of(request).service.runtime.config
+    return json_response(views.generic(job, config), poll_after(request, job))

@@ -1,0 +1,33 @@
+"""Fixtures for end-to-end tests: doubles for the whole session, a proxy for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.sandbox import Sandbox, in_thread
+from tests.harness import Proxy, config_for, proxy_in_thread
+
+
+@pytest.fixture(scope="session")
+def all_gateways() -> Iterator[Sandbox]:
+    with in_thread() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def gateways(all_gateways: Sandbox) -> Iterator[Sandbox]:
+    """Doubles of every gateway, at once done with every task, and as their pages say."""
+    for double in all_gateways.doubles.values():
+        double.clear()
+        double.timing = dict.fromkeys(double.timing, 0.0)
+    yield all_gateways
+    for double in all_gateways.doubles.values():
+        double.clear()
+
+
+@pytest.fixture
+def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
+    """The proxy in front of all doubles, without client keys."""
+    with proxy_in_thread(tmp_path, config_for(gateways)) as running:
+        yield running
