@@ -75,8 +75,10 @@ class Media:
                 await _disk(file.write, block)
             await _disk(self._finish, file, part, name)
         except BaseException:
-            file.close()
-            part.unlink(missing_ok=True)
+            # Cancelled, `_finish` may still be at work in its thread: in this order nothing remains.
+            with suppress(OSError):
+                file.close()
+            _unlink([part, self._folder / name])
             raise
         return name
 
@@ -169,7 +171,7 @@ class Media:
 
         Raises ApiError (410 content_expired, 416, 502), Unreachable or Lost.
         """
-        if path := self.path(asset.get("file", "")):
+        if path := self.path(asset.get("file") or ""):
             return await self.response(path, asset.get("mime"), request, filename)
         span = request.headers.get("range") if request.method == "GET" else None
         # With If-Range the whole is fetched: whether the condition holds is known only by its etag.
@@ -194,7 +196,7 @@ class Media:
         self, driver: Driver, asset: Mapping[str, Any], account: Account | None, limit: int
     ) -> tuple[bytes, str]:
         """The whole of a result of at most `limit` bytes, and its type; raises as `keep` does."""
-        if path := self.path(asset.get("file", "")):
+        if path := self.path(asset.get("file") or ""):
             if path.stat().st_size > limit:
                 raise _too_large(limit)
             data = await self.read(path.name)
@@ -238,7 +240,10 @@ async def _download(
     """The type and the bytes of an asset's link."""
     upstream = await _fetched(driver, asset, account)
     try:
-        head, body = await peek(whole(upstream, length_of(upstream)), HEAD)
+        size = length_of(upstream)
+        if size is not None and size > limit:
+            raise _too_large(limit)
+        head, body = await peek(whole(upstream, size), HEAD)
         if not head:
             raise Lost("the file's server sent an empty file")
         said = upstream.headers.get("content-type")
@@ -262,8 +267,9 @@ async def _fetched(
     if status == 200 or (status == 206 and headers):
         return upstream
     await upstream.aclose()
-    late = time.time() > asset.get("expires", _NEVER) and 400 <= status < 500
-    if status in (403, 404, 410) or (late and status not in (408, 416, 425, 429)):
+    late = time.time() > (asset.get("expires") or _NEVER)
+    # Where the link's time is up, a 400 says no more than that either.
+    if status in (403, 404, 410) or (status == 400 and late):
         raise _gone()
     if status == 416:
         said = upstream.headers.get("content-range", "")

@@ -226,11 +226,11 @@ async def _these(first: bytes, rest: AsyncIterator[bytes] | None = None) -> Asyn
 
 
 def _encoded(upstream: httpx.Response) -> bool:
-    return upstream.headers.get("content-encoding", "identity") != "identity"
+    return bool(upstream.headers.get("content-encoding", "identity") != "identity")
 
 
 def _holds(condition: str, known: Mapping[str, str]) -> bool:
-    return condition in known.values() and not condition.startswith("W/")
+    return not condition.startswith("W/") and any(condition == one for one in known.values())
 
 
 def _suffix(length: int, size: int | None) -> Span | Unsatisfiable | None:

@@ -19,7 +19,9 @@ def all_gateways() -> Iterator[Sandbox]:
 def gateways(all_gateways: Sandbox) -> Iterator[Sandbox]:
     """Doubles of every gateway, at once done with every task, and as their pages say."""
     for double in all_gateways.doubles.values():
-        double.clear()
+        double.reset()
+        double.variants.clear()
+        double.ready_after_polls = None
         double.timing = dict.fromkeys(double.timing, 0.0)
     yield all_gateways
     for double in all_gateways.doubles.values():

@@ -65,8 +65,7 @@ async def order(
         remixed_from=remixed_from,
     )
     job = await place(request, wish)
-    grace = grace(request, job)
-    taken = await exchange.service.jobs.wait(job.id, is_taken, grace) or job
+    taken = await exchange.service.jobs.wait(job.id, is_taken, grace(request, job)) or job
     note(exchange, taken)
     if taken.status == "failed":
         raise ApiError.from_stored(taken.error or {})

@@ -28,6 +28,10 @@ class Api:
             self.double.base_url + path, json=body, headers=headers, **more
         )
 
+    async def form(self, path: str, fields: Any, files: Any) -> httpx.Response:
+        url = self.double.base_url + path
+        return await self.client.post(url, data=fields, files=files, headers=self.headers)
+
     async def get(self, path: str, **more: Any) -> httpx.Response:
         url = path if path.startswith("http") else self.double.base_url + path
         headers = self.headers | more.pop("headers", {})
