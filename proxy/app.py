@@ -9,7 +9,16 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.edge import Edge
-from proxy.endpoints import chat, images, models, operations, videos
+from proxy.endpoints import (
+    callbacks,
+    chat,
+    images,
+    jobs,
+    models,
+    operations,
+    remakes,
+    videos,
+)
 from proxy.service import Service
 
 ROUTES = [
@@ -19,9 +28,18 @@ ROUTES = [
     Route("/v1/images/variations", images.vary, methods=["POST"]),
     Route("/v1/videos", videos.create, methods=["POST"]),
     Route("/v1/videos", videos.listed, methods=["GET"]),
+    Route("/v1/videos/edits", remakes.edit, methods=["POST"]),
+    Route("/v1/videos/extensions", remakes.extend, methods=["POST"]),
+    Route("/v1/videos/{id}/remix", remakes.remix, methods=["POST"]),
     Route("/v1/videos/{id}", videos.retrieve, methods=["GET"]),
     Route("/v1/videos/{id}", videos.delete, methods=["DELETE"]),
     Route("/v1/videos/{id}/content", videos.content, methods=["GET"]),
+    Route("/v1/jobs", jobs.listed, methods=["GET"]),
+    Route("/v1/jobs/{kind}", jobs.create, methods=["POST"]),
+    Route("/v1/jobs/{id}", jobs.retrieve, methods=["GET"]),
+    Route("/v1/jobs/{id}", jobs.delete, methods=["DELETE"]),
+    Route("/v1/jobs/{id}/content", jobs.content, methods=["GET"]),
+    Route("/callbacks/{id}/{secret}", callbacks.callback, methods=["POST"]),
     Route("/v1/models", models.listed, methods=["GET"]),
     Route("/v1/models/{id:path}", models.retrieve, methods=["GET"]),
     Route("/healthz", operations.health, methods=["GET"]),

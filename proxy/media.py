@@ -229,7 +229,7 @@ class Media:
         excess = sum(size for _, _, size, _ in kept) - self._max_bytes
         for is_newest, _, size, path in sorted(kept):
             if excess > 0 and not is_newest:
-                path.unlink(missing_ok=True)
+                _unlink([self._public / path.name, path])
                 excess -= size
 
 

@@ -27,7 +27,8 @@ _INLINE = 2_048  # characters of a data URL that a job keeps as a file instead
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a client wants made. `said`: its own parameters, by which a repetition is known;
-    `tasks`: how many the gateway is asked for; `keep_files`: its uploads are needed for a remix."""
+    `tasks`: how many the gateway is asked for; `keep_files`: its uploads are needed for a remix;
+    `candidates`: instead of the route's; `before`: tried first."""
 
     kind: str
     resolved: Resolved
@@ -38,6 +39,7 @@ class Wish:
     remixed_from: str | None = None
     webhook: str | None = None
     candidates: Sequence[Candidate] | None = None
+    before: Sequence[Candidate] = ()
 
 
 @dataclass
@@ -196,7 +198,7 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
         return wish.candidates
     callback = f"{public_url}/callbacks/{job_id}/{secret}" if public_url else None
     found = runtime.router.candidates(wish.resolved, replace(wish.ask, callback=callback))
-    taken = [one for one in found if one.plan.operation.read is not None]
+    taken = [one for one in (*wish.before, *found) if one.plan.operation.read is not None]
     if not taken:
         raise UnsupportedEndpoint(f"'{wish.resolved.name}' does not do this as a job.", "model")
     return taken

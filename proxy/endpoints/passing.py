@@ -19,7 +19,8 @@ from proxy.sse import EventStream, begun, told
 from translators.core import JSON, Answer, Params
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
-from translators.openai import complete_enough, mend_chunk, mend_completion
+from translators.looks import complete_enough
+from translators.mending import mend_chunk, mend_completion
 
 # Failures that are not the request's own fault: before the first byte the next target may do better.
 _ELSEWHERE = frozenset(

@@ -13,7 +13,8 @@ from proxy.routing import Candidate
 from translators.core import JSON, Answer
 from translators.errors import MalformedReply
 from translators.framing import Event, Framer, FramingError, encode
-from translators.openai import chunk_complete, mend_chunk
+from translators.looks import chunk_complete
+from translators.mending import mend_chunk
 
 DONE = encode(b"[DONE]")
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')

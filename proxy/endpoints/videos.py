@@ -1,6 +1,6 @@
 """/v1/videos: OpenAI's Videos API, which lives on in the SDKs, in front of gateways' tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.jobs import transitions
 from proxy.jobs.poll import operation_of
-from proxy.routing import Ask
+from proxy.routing import Ask, Candidate
 from proxy.store.base import Job
 from translators.convert import seconds_of, size_of
 from translators.core import Capability, Params
@@ -45,6 +45,7 @@ async def order(
     *,
     said: Params | None = None,
     remixed_from: str | None = None,
+    before: Sequence[Candidate] = (),
 ) -> Response:
     """Place a video job and answer as soon as the gateway has taken or refused it."""
     exchange = exchange_of(request)
@@ -63,6 +64,7 @@ async def order(
         said=params if said is None else said,
         keep_files=True,
         remixed_from=remixed_from,
+        before=before,
     )
     job = await place(request, wish)
     taken = await exchange.service.jobs.wait(job.id, is_taken, grace(request, job)) or job

@@ -60,6 +60,10 @@ class Jobs:
     def redactor(self) -> Redactor:
         return self._runtime().redactor
 
+    def wake(self) -> None:
+        """Something in the queue is due earlier than it was."""
+        self._poller.wake()
+
     def start(self) -> None:
         self._loops = [
             asyncio.create_task(loop)

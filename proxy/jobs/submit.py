@@ -153,6 +153,7 @@ def _aim(candidate: Candidate) -> Aim:
         provider=candidate.account.name,
         target=str(candidate.target),
         native=candidate.plan.model,
+        capability=candidate.capability.value,
         ordered={k: v for k, v in asdict(candidate.plan.ordered).items() if v is not None},
         dropped=candidate.plan.dropped,
     )

@@ -33,6 +33,7 @@ class Aim:
     provider: str
     target: str
     native: str
+    capability: str
     ordered: Mapping[str, Any]
     dropped: tuple[str, ...] = ()
 
@@ -48,6 +49,7 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
             provider=aim.provider,
             target=aim.target,
             native=aim.native,
+            capability=aim.capability,
             ordered=dict(aim.ordered),
             dropped=list(aim.dropped),
             status="in_progress" if long else job.status,

@@ -116,11 +116,11 @@ from .ai_gate_one import AiGateOne
 from .aigate_shop import AigateShop
 from .apiin_one import ApiinOne
 from .core import Double
-from .exchange import Seen
 from .faults import Fault, What
 from .files import FileOptions
 from .onysoft import Onysoft
 from .openai import OpenAI
+from .seen import Seen
 from .server import Sandbox, in_thread, running, start
 from .tasks import Task
 

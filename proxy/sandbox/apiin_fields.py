@@ -14,7 +14,7 @@ VIDEO_MODELS = ("kling-3", "hailuo-2.3", "wan-2.6", "vidu-q3", "pixverse-5.6")
 # The page lists the first seven; "OpenAI-compatible" stands for the sampling parameters, and tools
 # need messages of the role tool, which its list of roles leaves out.
 CHAT: Fields = {
-    **{name: check for name, check in STANDARD.items() if name not in ("n", "logit_bias")},
+    **STANDARD,
     "model": c.need(c.text(1)),
     "messages": c.need(c.array(message(("user", "assistant", "system", "developer", "tool")), 1)),
     "stream": c.boolean,

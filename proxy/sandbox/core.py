@@ -137,6 +137,7 @@ class Double(Work):
             return
         x = Exchange(self, scope, receive, send)
         self.active.add(x)
+        self.peak = max(self.peak, len(self.active))
         try:
             await x.read()
             x.fault = self.draw(x.seen)
@@ -149,6 +150,7 @@ class Double(Work):
             await asyncio.sleep(0)  # lets the server notice that the connection is gone
         finally:
             self.active.discard(x)
+            x.seen.ended = time.time()
             self.changed()
 
     async def _file(self, x: Exchange) -> Response:

@@ -7,9 +7,7 @@ and plays the faults that concern bytes and connections, so that handlers just a
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
@@ -20,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .checks import Refusal
 from .faults import NO_FAULT, Fault
+from .seen import Seen, summary
 
 if TYPE_CHECKING:
     from .core import Double
@@ -30,28 +29,6 @@ EXCHANGE = "sandbox.exchange"
 
 class Cut(BaseException):
     """The connection is to be dropped now. Like a cancellation: nobody in between may handle it."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """A request as the double saw it.
-
-    `status` is None until an answer has gone out; `disconnected` says that the client went away
-    before the answer was complete. A multipart body appears as a dict, with its files as
-    `{filename, content_type, size}`.
-    """
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Any
-    raw_size: int
-    kind: str
-    at: float = field(default_factory=time.time)
-    status: int | None = None
-    task_id: str | None = None
-    disconnected: bool = False
 
 
 class Exchange:
@@ -112,7 +89,7 @@ class Exchange:
             raise Refusal(415, "Content-Type must be multipart/form-data")
         form = await Request(self.scope, self._replay()).form()
         self.seen.body = {
-            name: _summary(value) if isinstance(value, UploadFile) else value
+            name: summary(value) if isinstance(value, UploadFile) else value
             for name, value in form.multi_items()
         }
         return form
@@ -183,7 +160,7 @@ class Exchange:
                 self.abort()
             if not self.gone:
                 self.seen.status = message["status"]
-            await self._send(message)
+            await self._send(self._relabelled(message))
             return
         body = message.get("body", b"")
         more = bool(message.get("more_body", False))
@@ -194,6 +171,12 @@ class Exchange:
             self.scope[TRANSPORT].close()  # unlike abort(), sends what is still buffered
             raise Cut
         await self._write(body, more=more)
+
+    def _relabelled(self, message: Message) -> Message:
+        if self.fault.content_type is None:
+            return message
+        kept = [pair for pair in message["headers"] if pair[0] != b"content-type"]
+        return {**message, "headers": [*kept, (b"content-type", self.fault.content_type.encode())]}
 
     async def _write(self, body: bytes, *, more: bool) -> None:
         self._written += len(body)
@@ -235,11 +218,3 @@ class Exchange:
         if not self._finished:  # uvicorn says "disconnect" after a complete answer, too
             self.seen.disconnected = True
             self.double.changed()
-
-
-def _summary(upload: UploadFile) -> dict[str, Any]:
-    return {
-        "filename": upload.filename,
-        "content_type": upload.content_type,
-        "size": upload.size,
-    }

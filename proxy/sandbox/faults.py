@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from .exchange import Seen
+    from .seen import Seen
 
 Match = Callable[["Seen"], bool]
 
@@ -42,6 +42,7 @@ class What(TypedDict, total=False):
     comments: bool
     split: int
     crlf: bool
+    no_space: bool
     ignore_range: bool
     content_type: str
 
@@ -58,9 +59,10 @@ class Fault:
 
     Streams count data events, [DONE] not among them: `cut_after` k, `error_after` k (one in-band
     error, then the end), `stall_after` k for `stall` seconds. `no_done` leaves out [DONE], `no_finish`
-    the finish_reason; `comments` puts one before each event; `split` writes n-byte pieces; `crlf`.
+    the finish_reason; `comments` puts one before each event; `split` writes n-byte pieces; `crlf`
+    ends lines so; `no_space` leaves out the one after "data:".
 
-    Files: `ignore_range` answers 200 to a Range request, `content_type` lies.
+    Any answer: `content_type` lies. Files: `ignore_range` answers 200 to a Range request.
     """
 
     on: str
@@ -86,6 +88,7 @@ class Fault:
     comments: bool = False
     split: int | None = None
     crlf: bool = False
+    no_space: bool = False
     ignore_range: bool = False
     content_type: str | None = None
 

@@ -103,7 +103,7 @@ def serve(x: Exchange, data: bytes, extension: str) -> Response:
         asked = None
     span = _span(asked, blob.size)
     answer = FileResponse(blob, span or range(blob.size), x)
-    kind = x.fault.content_type or options.content_type or MEDIA_TYPES[extension]
+    kind = options.content_type or MEDIA_TYPES[extension]
     answer.headers["content-type"] = kind
     answer.headers["content-length"] = str(len(answer.span))
     answer.headers["etag"] = etag

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from . import checks as c
 from .assets import asset
 from .chat import pictured, say
-from .chat_fields import STANDARD
+from .chat_fields import FURTHER, STANDARD
 from .checks import Refusal
 from .core import Double, answer, loopback_urls
 from .exchange import Exchange
@@ -208,7 +208,7 @@ class Onysoft(Double):
         if len(x.raw) > MOST_BYTES:
             raise Refusal(413, "request is larger than 10 MB")
         body = x.json()
-        c.validate(body, STANDARD)
+        c.validate(body, STANDARD | FURTHER)
         if body["model"] not in self.chat_models:
             raise Refusal(404, f"model {body['model']!r:.100} not found", "model_not_found")
         self.funded()

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self, Unpack
 
-from .exchange import Seen
 from .faults import NO_FAULT, Fault, Match, What
 from .files import FileOptions
+from .seen import Seen
 from .tasks import Task
 
 TIMING = {  # seconds; realistic in order, short enough for somebody who just tries it
@@ -64,11 +64,13 @@ class Steering:
         self.reply: str | Callable[[str], str] | None = None  # what chat says
         self.expired_message = "link expired"
         self.log: list[Seen] = []
+        self.peak = 0  # the most requests that were ever being answered at once
         self.tasks: dict[str, Task] = {}
         self.faults: deque[Fault] = deque()
         self.failures: deque[tuple[str, bool]] = deque()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._changed = threading.Condition()
+        self._watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def configure(self, settings: Mapping[str, Any]) -> Self:
         """Set several things by name; `timing` may be one number for all, `timing_scale` a factor."""
@@ -151,6 +153,7 @@ class Steering:
         """Forget rules, log and tasks."""
         self.clear()
         self.log.clear()
+        self.peak = 0
         self.tasks.clear()
 
     def draw(self, seen: Seen) -> Fault:
@@ -193,6 +196,8 @@ class Steering:
         """Wake everybody in `wait`: a request came, ended or lost its client, or a task was taken."""
         with self._changed:
             self._changed.notify_all()
+        for loop, event in tuple(self._watchers):
+            loop.call_soon_threadsafe(event.set)
 
     def wait(self, condition: Callable[[Self], Any], timeout: float = 10.0) -> None:
         """Block until the condition holds of this double; TimeoutError after that many seconds."""
@@ -202,7 +207,15 @@ class Steering:
 
     async def until(self, condition: Callable[[Self], Any], timeout: float = 10.0) -> None:
         """`wait` for coroutines, of the double's own loop or another."""
-        await asyncio.to_thread(self.wait, condition, timeout)
+        watcher = asyncio.get_running_loop(), asyncio.Event()
+        self._watchers.append(watcher)
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition(self):
+                    await watcher[1].wait()
+                    watcher[1].clear()
+        finally:
+            self._watchers.remove(watcher)
 
     def call(self, function: Callable[[], None]) -> None:
         """Run a function in the double's own thread."""

@@ -94,6 +94,8 @@ class EventStream(Response):
     async def _write(self, data: bytes) -> None:
         assert self._send is not None
         fault = self.x.fault
+        if fault.no_space:
+            data = data.replace(b"data: ", b"data:")
         if fault.crlf:
             data = data.replace(b"\n", b"\r\n")
         size = fault.split or len(data)

@@ -67,6 +67,11 @@ class Database:
         if not self.in_memory:
             self._identity = None
 
+    def rollback(self) -> None:
+        """Leave the transaction, if one is open. It writes nothing, so a full disk is no matter."""
+        if self._db is not None and self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
     def close(self) -> None:
         if self._db is not None:
             self._db.close()

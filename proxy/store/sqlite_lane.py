@@ -30,7 +30,6 @@ _CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.Data
 
 _Call = tuple["asyncio.Future[Any]", Callable[[sqlite3.Connection], Any]]
 _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
-_Then = Callable[[Exception | None], None]
 
 
 class Reader:
@@ -69,7 +68,7 @@ class Writer:
     """Commits operations in batches, each in a savepoint: one that raises undoes only itself.
 
     A round of callbacks, not a task: nobody can cancel it in the middle of a transaction.
-    _start → _begin (in the thread, where it has to wait) → _run → _commit (in the thread) → _end.
+    _start → _begin (in the thread, where it has to wait) → _run → COMMIT (in the thread) → _end.
     """
 
     def __init__(self, database: Database) -> None:
@@ -78,7 +77,6 @@ class Writer:
         self._thread = Errands(self._loop)
         self._waiting: deque[_Call] = deque()
         self._batch: list[_Call] = []
-        self._db: sqlite3.Connection | None = None  # the transaction's
         self._busy = False
         self._closing = False
         self._closed = asyncio.Event()
@@ -109,53 +107,54 @@ class Writer:
         self._thread.join()
 
     def _finish(self) -> None:
-        self._thread.run(self._database.close, lambda error: self._closed.set())
+        def closed(_: object) -> None:  # what goes wrong here changes nothing: all is committed
+            self._closed.set()
+
+        self._thread.run(self._database.close, closed, closed)
         self._thread.end()
 
     def _start(self) -> None:
         size = min(len(self._waiting), _BATCH)
         self._batch = [self._waiting.popleft() for _ in range(size)]
-        self._db = self._database.at_hand()
-        if self._db is not None:
+        db = self._database.at_hand()
+        if db is not None:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
+                db.execute("BEGIN IMMEDIATE")
             except sqlite3.Error:
-                self._db = None  # the thread has the patience to wait, or finds out why not
-        if self._db is None:
-            self._thread.run(self._begin, self._run)
+                db = None  # the thread has the patience to wait, or finds out why not
+        if db is None:
+            self._thread.run(self._begin, self._run, self._fail)
         else:
-            self._run(None)
+            self._run(db)
 
-    def _begin(self) -> None:
-        self._db = db = self._database.connection()
+    def _begin(self) -> sqlite3.Connection:
+        db = self._database.connection()
         patiently(lambda: db.execute("BEGIN IMMEDIATE"), self._database.patience)
+        return db
 
-    def _run(self, error: Exception | None) -> None:
-        if error is not None or self._db is None:
-            self._end([], error)
-            return
-        before = self._db.total_changes
+    def _run(self, db: sqlite3.Connection) -> None:
+        before = db.total_changes
         try:
-            outcomes = [_in_savepoint(self._db, call) for call in self._batch]
-            waits = not self._database.in_memory and self._db.total_changes != before
+            outcomes = [_in_savepoint(db, call) for call in self._batch]
+            waits = not self._database.in_memory and db.total_changes != before
             if not waits:
-                self._commit()
+                db.execute("COMMIT")
         except Exception as exc:  # whatever it was: callers must not wait for ever
-            self._end([], exc)
+            self._fail(exc)
             return
         if waits:
-            self._thread.run(self._commit, partial(self._end, outcomes))
+            commit = partial(db.execute, "COMMIT")
+            self._thread.run(commit, lambda _: self._end(outcomes), self._fail)
         else:
-            self._end(outcomes, None)
+            self._end(outcomes)
 
-    def _commit(self) -> None:
-        if self._db is not None:
-            self._db.execute("COMMIT")
+    def _fail(self, error: Exception) -> None:
+        self._database.rollback()
+        if not is_busy(error):
+            self._database.discard()
+        self._end([(future, None, _unavailable(error)) for future, _ in self._batch])
 
-    def _end(self, outcomes: list[_Outcome], error: Exception | None) -> None:
-        if error is not None:
-            outcomes = [(future, None, _unavailable(error)) for future, _ in self._batch]
-            self._recover(error)
+    def _end(self, outcomes: list[_Outcome]) -> None:
         self._batch = []
         _resolve(outcomes)
         if self._waiting:
@@ -165,48 +164,49 @@ class Writer:
         else:
             self._busy = False
 
-    def _recover(self, error: Exception) -> None:
-        if self._db is not None and self._db.in_transaction:
-            self._db.execute("ROLLBACK")  # writes nothing: it cannot fail for want of a disk
-        if not is_busy(error):
-            self._database.discard()
-
 
 class Errands:
-    """A thread, started when it is first needed, that does one thing after the other."""
+    """A thread that does one thing after the other, and tells the event loop how each went."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._errands: queue.SimpleQueue[tuple[Callable[[], None], _Then] | None]
-        self._errands = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="anygate-store")
+        self._thread.start()
 
-    def run(self, errand: Callable[[], None], then: _Then) -> None:
-        """Do something there, and then tell the event loop how it went."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="anygate-store")
-            self._thread.start()
-        self._errands.put((errand, then))
+    def run(
+        self,
+        errand: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Do something there; one of the other two then runs in the event loop."""
+
+        def both() -> None:
+            try:
+                value = errand()
+            except Exception as exc:
+                self._loop.call_soon_threadsafe(failed, exc)
+            else:
+                self._loop.call_soon_threadsafe(done, value)
+
+        self._errands.put(both)
 
     def end(self) -> None:
+        """After what was asked for before."""
         self._errands.put(None)
 
     def join(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
 
     def _work(self) -> None:
-        while (one := self._errands.get()) is not None:
-            errand, then = one
-            error: Exception | None = None
+        while (errand := self._errands.get()) is not None:
             try:
                 errand()
-            except Exception as exc:
-                error = exc
-            try:
-                self._loop.call_soon_threadsafe(then, error)
             except RuntimeError:
-                return  # the loop is closed: nobody is left to be told, nor to send another
+                if not self._loop.is_closed():
+                    raise
+                return  # nobody is left to be told, nor to send another
 
 
 def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:

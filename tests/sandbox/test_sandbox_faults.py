@@ -195,10 +195,14 @@ async def test_bytes_of_streams(chat):
     chat.double.fault("chat", split=7)
     chat.double.fault("chat", crlf=True)
     chat.double.fault("chat", comments=True)
-    split, crlf, comments = [(await chat.post("/chat/completions", CHAT)).text for _ in range(3)]
+    chat.double.fault("chat", no_space=True, content_type="text/plain")
+    answers = [await chat.post("/chat/completions", CHAT) for _ in range(4)]
+    split, crlf, comments, spaceless = (answer.text for answer in answers)
     assert len(events(split)) == len(plain)
     assert crlf.count("\r\n\r\n") == len(plain)
     assert comments.count(": a comment\n\n") == len(plain) - 1
+    assert spaceless.count("data:{") == len(plain) - 1
+    assert answers[3].headers["content-type"] == "text/plain"
 
 
 async def test_a_hundred_streams_at_once(chat):
@@ -215,6 +219,7 @@ async def test_a_hundred_streams_at_once(chat):
         chat.double.clear()
         answers = await asyncio.gather(*asking)
     assert {len(events(answer.text)) for answer in answers} == {7}
+    assert chat.double.peak == 100
 
 
 def test_unknown_things_are_refused():

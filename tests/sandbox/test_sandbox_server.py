@@ -191,6 +191,7 @@ async def test_what_the_log_holds(double):
     assert (seen.body, seen.kind, seen.status) == (VIDEO, "submit", 202)
     assert seen.headers["authorization"] == f"Bearer {api.double.key}"
     assert seen.task_id in api.double.tasks
+    assert seen.ended >= seen.at
     assert seen.raw_size == len(json.dumps(VIDEO, separators=(",", ":")))
 
 

@@ -13,6 +13,8 @@ import pytest
 import proxy
 from proxy.store.base import StoreUnavailable
 from proxy.store.sqlite import SqliteStore
+from proxy.store.sqlite_database import Database
+from proxy.store.sqlite_lane import Reader
 
 
 @pytest.fixture
@@ -140,6 +142,31 @@ async def test_waiting_for_the_lock_is_waiting(path, neighbour, clock, make):
     job = await caller
     assert await patient.get(job.id) == job
     await patient.close()
+
+
+def take_the_lock(db: sqlite3.Connection) -> str:
+    """Stands for a read that finds the file locked: another process recovers it after a crash."""
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("ROLLBACK")
+    return "taken"
+
+
+async def test_a_reader_that_is_locked_out_tries_again(path, neighbour):
+    reader = Reader(Database(path, patience=5.0, readonly=True))
+    neighbour.execute("BEGIN IMMEDIATE")
+    caller = asyncio.create_task(reader.call(take_the_lock))
+    await asyncio.sleep(0)
+    neighbour.execute("ROLLBACK")
+    assert await caller == "taken"
+    await reader.close()
+
+
+async def test_a_reader_is_locked_out_only_so_long(path, neighbour):
+    reader = Reader(Database(path, patience=0.0, readonly=True))
+    neighbour.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await reader.call(take_the_lock)
+    await reader.close()
 
 
 WRITER = """

@@ -304,24 +304,49 @@ def test_bytes_that_are_no_answer() -> None:
         assert not chunk_complete(raw)
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["", "stop", "x", "assistant"]),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(
-                "id object created model choices index message delta role content refusal tool_calls"
-                " function name arguments finish_reason logprobs usage total_tokens".split()
-            ),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=12,
+def some(**members: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with any of these members, each sometimes of a wrong type."""
+    return st.fixed_dictionaries({}, optional={name: ODD | one for name, one in members.items()})
+
+
+ODD = st.sampled_from([None, True, 0, 7, 1.5, "", "x", [], {}, [None], {"x": None}])
+CALL = some(
+    id=st.just("call_1"),
+    index=st.just(1),
+    type=st.just("function"),
+    function=some(name=st.just("f"), arguments=st.just("{}")),
 )
+MESSAGE = some(
+    role=st.just("assistant"),
+    content=st.just([{"type": "text", "text": "x"}]),
+    refusal=st.just("no"),
+    tool_calls=st.lists(CALL, max_size=2),
+    function_call=ODD,
+    annotations=ODD,
+)
+CHOICE = some(
+    index=st.just(0),
+    message=MESSAGE,
+    delta=MESSAGE,
+    text=ODD,
+    finish_reason=st.just("stop"),
+    logprobs=some(content=st.lists(some(token=st.just("x")), max_size=1)),
+)
+USAGE = some(prompt_tokens=st.just(1), total_tokens=st.just(2), prompt_tokens_details=ODD)
 
 
-@given(body=st.dictionaries(st.sampled_from(["id", "created", "usage", "choices"]), ANYTHING))
+@given(
+    body=some(
+        id=ODD,
+        object=ODD,
+        created=ODD,
+        model=ODD,
+        service_tier=ODD,
+        system_fingerprint=ODD,
+        usage=USAGE,
+        choices=st.lists(CHOICE, max_size=2),
+    )
+)
 def test_whatever_is_mended_is_complete_and_stays_so(body: Any) -> None:
     for mend, look in ((mend_completion, complete_enough), (mend_chunk, chunk_complete)):
         try:

@@ -1,0 +1,32 @@
+"""What gateways call when a task is done: a hint to ask, and never more than that."""
+
+import hmac
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.exchange import exchange_of
+from proxy.store.base import Due
+
+
+async def callback(request: Request) -> Response:
+    """POST /callbacks/{id}/{secret}: the job's tasks are due now; the gateway is asked, its body is not read.
+
+    Every call is answered alike, so that nobody learns which jobs there are.
+    """
+    exchange = exchange_of(request)
+    exchange.endpoint = "callback"
+    service = exchange.service
+    job = await service.store.get(request.path_params["id"])
+    secret = request.path_params["secret"]
+    if job is not None and job.callback and hmac.compare_digest(job.callback, secret):
+        due = [
+            (Due(job.id, index, job.provider), time.time())
+            for index, entry in enumerate(job.tasks)
+            if entry.state in ("accepted", "running")
+        ]
+        if due:
+            await service.store.postpone(due)
+            service.jobs.wake()
+    return Response(status_code=204)

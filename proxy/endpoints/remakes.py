@@ -1,0 +1,135 @@
+"""Videos out of videos: /v1/videos/edits, /v1/videos/extensions and /v1/videos/{id}/remix."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.endpoints import found, videos
+from proxy.endpoints.common import missing, need_text
+from proxy.endpoints.orders import thawed
+from proxy.errors import ApiError, not_found
+from proxy.exchange import exchange_of
+from proxy.forms import read_params
+from proxy.routing import Ask, Candidate
+from proxy.store.base import Job
+from translators.core import JSON, Capability, FormText, Source
+from translators.errors import TranslationError
+from translators.fields import from_text
+
+_LARGEST = 256 << 20  # bytes of a video that is sent on
+_VIDEO = ("video",)
+
+
+async def edit(request: Request) -> Response:
+    """POST /v1/videos/edits: `video` is a job of ours ({id}), an upload or a URL."""
+    return await _from_source(request, Capability.VIDEO_EDIT)
+
+
+async def extend(request: Request) -> Response:
+    """POST /v1/videos/extensions: as an edit, with the `seconds` to add."""
+    return await _from_source(request, Capability.VIDEO_EXTENSION)
+
+
+async def remix(request: Request) -> Response:
+    """POST /v1/videos/{id}/remix: the finished video made anew by another prompt.
+
+    A target that takes a source video gets it; where it does not, or certainly refuses it, the
+    job's own request is repeated with the new prompt.
+    """
+    exchange = exchange_of(request)
+    exchange.endpoint = "videos"
+    job = await found.job_of(request, _VIDEO)
+    params = await read_params(request, exchange.service.runtime.max_body)
+    prompt = need_text(params, "prompt")
+    found.result(job)  # finished, and with a result
+    kept: JSON = await thawed(job.request, exchange.service.media)
+    again = {**kept, **params, "prompt": prompt}
+    said = {**params, "remix": job.id}
+    candidates = await _edits(request, job, again)
+    return await videos.order(
+        request,
+        {**again, "model": params.get("model") or job.model},
+        Capability.VIDEO,
+        said=said,
+        remixed_from=job.id,
+        before=candidates,
+    )
+
+
+async def _from_source(request: Request, capability: Capability) -> Response:
+    exchange = exchange_of(request)
+    exchange.endpoint = "videos"
+    params = await read_params(request, exchange.service.runtime.max_body)
+    if params.get("video") is None:
+        raise missing("video")
+    source, of = await _source(request, params["video"])
+    return await videos.order(
+        request, {**params, "video": source}, capability, said=params, remixed_from=of
+    )
+
+
+async def _source(request: Request, value: Any) -> tuple[Any, str | None]:
+    """A video as tables take it, and the id of the job that it comes from, if it is one of ours."""
+    if isinstance(value, FormText) and value[:1] in "{[":
+        value = from_text(value)
+    job_id = value.get("id") if isinstance(value, Mapping) else None
+    if job_id is None and isinstance(value, str) and value.startswith("video_"):
+        job_id = str(value)
+    if job_id is None:
+        return value, None
+    exchange = exchange_of(request)
+    job = await exchange.service.store.get(str(job_id))
+    if job is None or job.owner != exchange.client.name or job.deleted or job.kind != "video":
+        raise not_found(f"No such video: {str(job_id)[:100]!r}.", param="video")
+    return await _result(request, job), job.id
+
+
+async def _result(request: Request, job: Job) -> Source:
+    """A job's video: its link where everybody may open it, its bytes otherwise."""
+    service = exchange_of(request).service
+    asset = found.result(job)
+    url = asset.get("url")
+    if url and "file" not in asset and not asset.get("auth"):
+        return Source(url=url)
+    account = service.runtime.accounts.get(job.provider)
+    data, mime = await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+    return Source(data=data, mime=mime)
+
+
+async def _edits(request: Request, job: Job, params: Mapping[str, Any]) -> list[Candidate]:
+    """The job's own target asked to edit its video; nothing where it does not offer that."""
+    exchange = exchange_of(request)
+    runtime = exchange.service.runtime
+    resolved = runtime.router.resolve(job.model, Capability.VIDEO_EDIT, exchange.client)
+    own = tuple(one for one in resolved.targets if str(one) == job.target)
+    if not own or runtime.accounts.get(job.provider) is None:
+        return []
+    if not _offers(request, job):
+        return []
+    try:
+        source = await _result(request, job)
+        ask = _edit_ask(params, source)
+        return runtime.router.candidates(replace(resolved, targets=own), ask)
+    except (TranslationError, ApiError):
+        return []
+
+
+def _offers(request: Request, job: Job) -> bool:
+    account = exchange_of(request).service.runtime.accounts[job.provider]
+    return Capability.VIDEO_EDIT in account.row.operations
+
+
+def _edit_ask(params: Mapping[str, Any], source: Source) -> Ask:
+    # What the first video was made from is not what the edit is made from.
+    kept = {name: one for name, one in params.items() if not _is_file(one)}
+    kept.pop("provider_options", None)
+    return Ask(Capability.VIDEO_EDIT, {**kept, "video": source})
+
+
+def _is_file(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_is_file(one) for one in value)
+    return isinstance(value, Source)
