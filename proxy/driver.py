@@ -4,85 +4,24 @@ It owns connections, timeouts, keys and limits, and says of each failure whether
 have taken the request. It knows no gateway and no endpoint.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import httpx
 import orjson
 
-from proxy.config import Provider
+from proxy.accounts import Account, Origin, origin_of
 from proxy.errors import Lost, Throttled, Unreachable
-from translators.core import Answer, Request, Source, Translator
+from translators.core import Answer, Request, Source
 
 MAX_ANSWER = 128 << 20  # bytes of a whole answer, decoded: some twenty base64 images
 _MAX_HOPS = 5
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 _AGENT = "anygate"
 
-Origin = tuple[str, str, int]
 Spend = Callable[..., Awaitable[float]]
-
-
-class Slots:
-    """At most `limit` requests at once, and as many again waiting; more are refused."""
-
-    def __init__(self, provider: str, limit: int) -> None:
-        self._provider = provider
-        self._limit = limit
-        self._waiting = 0
-        self._gate = asyncio.Semaphore(limit)
-
-    async def acquire(self) -> None:
-        if not self._gate.locked():
-            await self._gate.acquire()
-            return
-        if self._waiting >= self._limit:
-            raise Throttled(self._provider, 1.0)
-        self._waiting += 1
-        try:
-            await self._gate.acquire()
-        finally:
-            self._waiting -= 1
-
-    def release(self) -> None:
-        self._gate.release()
-
-
-@dataclass(frozen=True)
-class Account:
-    """A configured provider with its gateway's row."""
-
-    name: str
-    config: Provider
-    row: Translator
-    slots: Slots = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        return self.config.api_key.get_secret_value()
-
-    @property
-    def base_url(self) -> str:
-        return self.config.base_url
-
-    @property
-    def origin(self) -> Origin:
-        return origin_of(self.base_url)
-
-
-def account(name: str, config: Provider, row: Translator) -> Account:
-    return Account(name, config, row, Slots(name, config.max_concurrency))
-
-
-def origin_of(url: str) -> Origin:
-    """Scheme, host and port of a URL, as browsers compare them."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, (parts.hostname or "").lower(), port
 
 
 class Driver:

@@ -14,8 +14,8 @@ from proxy.runtime import Runtime, Transports
 from proxy.transport import AiohttpTransport
 from translators import TRANSLATORS
 from translators.core import Capability, FormText, Hosted, Params, Source
-from translators.fields import from_text
 from translators.plan import options_in
+from translators.specs import from_text
 
 _SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "Hello"}]},

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 
+from proxy.accounts import Account
 from proxy.config import Config
-from proxy.driver import Account
 from proxy.endpoints.models import models_of
 from proxy.errors import GatewayDown
 from proxy.explain import offline

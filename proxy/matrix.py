@@ -31,13 +31,20 @@ def overview() -> str:
     """Rows × capabilities."""
     lines = [_line("", *_NAMES.values()), _line("---", *("---" for _ in _NAMES))]
     for row in TRANSLATORS.values():
-        lines.append(_line(f"`{row.name}`", *("✓" if one in row.operations else "" for one in _NAMES)))
+        lines.append(
+            _line(f"`{row.name}`", *("✓" if one in row.operations else "" for one in _NAMES))
+        )
     return "\n".join(lines)
 
 
 def details() -> str:
     """Every operation with its path and the parameters it takes."""
-    parts = ["# What each gateway takes", "", "Generated from the translator table by `make docs`.", ""]
+    parts = [
+        "# What each gateway takes",
+        "",
+        "Generated from the translator table by `make docs`.",
+        "",
+    ]
     for row in TRANSLATORS.values():
         parts += [f"## {row.name}", "", f"Page: {row.page}. Base URL: `{row.base_url}`.", ""]
         parts += [_line("capability", "models", "request", "parameters"), _line(*["---"] * 4)]

@@ -14,40 +14,33 @@ import os
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Final
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.driver import Account, Driver
-from proxy.errors import INVALID, ApiError, Lost, gateway_error
+from proxy.accounts import Account
+from proxy.disk import blocks, on_disk, open_file, read_span, unlink
+from proxy.driver import Driver
+from proxy.errors import ApiError
+from proxy.links import download, fetched, gone, too_large
 from proxy.ranges import (
     Body,
     Span,
-    length_of,
     parse_range,
-    peek,
     relayed,
-    unsatisfiable,
     wanted,
-    whole,
 )
 from proxy.sniff import HEAD, extension, sniff, told, type_of
 
-BLOCK: Final = 1 << 18  # bytes in memory at a time, for each file on its way
 _DEAD: Final = 3600.0  # seconds after which an unfinished file has no writer any more
 _NAME: Final = re.compile(r"[ku]_[A-Za-z0-9_-]{32}\.[a-z0-9]{1,8}")
-_NEVER: Final = float("inf")
 _ANY_SIZE: Final = 1 << 62
-_NOWHERE: Final = re.compile(r"bytes \*/[0-9]{1,18}")
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Media:
@@ -69,16 +62,16 @@ class Media:
         token = secrets.token_urlsafe(24)
         name = f"{'u' if upload else 'k'}_{token}.{extension(mime)}"
         part = self._folder / f".{token}.part"
-        file = await _disk(self._create, part)
+        file = await on_disk(self._create, part)
         try:
-            async for block in _blocks(data):
-                await _disk(file.write, block)
-            await _disk(self._finish, file, part, name)
+            async for block in blocks(data):
+                await on_disk(file.write, block)
+            await on_disk(self._finish, file, part, name)
         except BaseException:
             # Cancelled, `_finish` may still be at work in its thread: in this order nothing remains.
             with suppress(OSError):
                 file.close()
-            _unlink([part, self._folder / name])
+            unlink([part, self._folder / name])
             raise
         return name
 
@@ -97,31 +90,31 @@ class Media:
         if path := self.path(name):
             with suppress(FileNotFoundError):
                 return await asyncio.to_thread(path.read_bytes)
-        raise _gone()
+        raise gone()
 
     async def publish(self, name: str) -> None:
         """Let a stored file be fetched at /media/{name}: from every worker, and after a restart."""
         if self.path(name) is None:
-            raise _gone()
-        await _disk(self._public.mkdir, mode=0o700, exist_ok=True)
-        await _disk((self._public / name).touch, mode=0o600)
+            raise gone()
+        await on_disk(self._public.mkdir, mode=0o700, exist_ok=True)
+        await on_disk((self._public / name).touch, mode=0o600)
 
     async def unpublish(self, names: Iterable[str]) -> None:
-        await _disk(_unlink, [self._public / one for one in names if _NAME.fullmatch(one)])
+        await on_disk(unlink, [self._public / one for one in names if _NAME.fullmatch(one)])
 
     async def remove(self, names: Iterable[str]) -> None:
         """Delete files, and what publishes them; those that are gone already do not matter."""
         ours = [one for one in names if _NAME.fullmatch(one)]
-        await _disk(_unlink, [at / one for one in ours for at in (self._public, self._folder)])
+        await on_disk(unlink, [at / one for one in ours for at in (self._public, self._folder)])
 
     async def response(
         self, path: Path, mime: str | None, request: Request, filename: str | None = None
     ) -> Response:
         """A file, or the range of it that the request asks for; raises ApiError 410 or 416."""
         try:
-            file, status, head = await asyncio.to_thread(_open, path)
+            file, status, head = await asyncio.to_thread(open_file, path)
         except FileNotFoundError as exc:
-            raise _gone() from exc
+            raise gone() from exc
 
         async def close() -> None:
             await asyncio.to_thread(file.close)
@@ -136,7 +129,7 @@ class Media:
             await close()
             raise
         headers = told(type_of(mime, head, None), filename, known)
-        body = _read(file, span or Span(0, status.st_size))
+        body = read_span(file, span or Span(0, status.st_size))
         return Body(body, close, headers, span or status.st_size)
 
     async def relay(
@@ -177,7 +170,7 @@ class Media:
         # With If-Range the whole is fetched: whether the condition holds is known only by its etag.
         valid = "if-range" not in request.headers and parse_range(span, _ANY_SIZE)
         headers = {"range": span} if span and isinstance(valid, Span) else None
-        upstream = await _fetched(driver, asset, account, headers)
+        upstream = await fetched(driver, asset, account, headers)
         return await self.relay(upstream, request, mime=asset.get("mime"), filename=filename)
 
     async def keep(
@@ -187,9 +180,9 @@ class Media:
 
         Raises ApiError (the link is dead, the file larger than `max_bytes`), Unreachable or Lost.
         """
-        async with _download(driver, asset, account, self._max_bytes) as (mime, body):
+        async with download(driver, asset, account, self._max_bytes) as (mime, body):
             name = await self.save(body, mime)
-        status = await _disk((self._folder / name).stat)
+        status = await on_disk((self._folder / name).stat)
         return {**asset, "file": name, "size": status.st_size, "mime": mime}
 
     async def load(
@@ -198,10 +191,10 @@ class Media:
         """The whole of a result of at most `limit` bytes, and its type; raises as `keep` does."""
         if path := self.path(asset.get("file") or ""):
             if path.stat().st_size > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             data = await self.read(path.name)
             return data, sniff(data[:HEAD]) or type_of(asset.get("mime"), b"", None)
-        async with _download(driver, asset, account, limit) as (mime, body):
+        async with download(driver, asset, account, limit) as (mime, body):
             return b"".join([chunk async for chunk in body]), mime
 
     def _create(self, part: Path) -> BinaryIO:
@@ -229,112 +222,5 @@ class Media:
         excess = sum(size for _, _, size, _ in kept) - self._max_bytes
         for is_newest, _, size, path in sorted(kept):
             if excess > 0 and not is_newest:
-                _unlink([self._public / path.name, path])
+                unlink([self._public / path.name, path])
                 excess -= size
-
-
-@asynccontextmanager
-async def _download(
-    driver: Driver, asset: Mapping[str, Any], account: Account | None, limit: int
-) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-    """The type and the bytes of an asset's link."""
-    upstream = await _fetched(driver, asset, account)
-    try:
-        size = length_of(upstream)
-        if size is not None and size > limit:
-            raise _too_large(limit)
-        head, body = await peek(whole(upstream, size), HEAD)
-        if not head:
-            raise Lost("the file's server sent an empty file")
-        said = upstream.headers.get("content-type")
-        yield sniff(head) or type_of(said, head, asset.get("mime")), _within(body, limit)
-    finally:
-        await upstream.aclose()
-
-
-async def _fetched(
-    driver: Driver,
-    asset: Mapping[str, Any],
-    account: Account | None,
-    headers: Mapping[str, str] | None = None,
-) -> httpx.Response:
-    """The 200 of an asset's link, or the 206 where `headers` ask for a range."""
-    if not asset.get("url"):
-        raise _gone()
-    account = account if asset.get("auth") else None
-    upstream = await driver.fetch(asset["url"], account=account, headers=headers)
-    status = upstream.status_code
-    if status == 200 or (status == 206 and headers):
-        return upstream
-    await upstream.aclose()
-    late = time.time() > (asset.get("expires") or _NEVER)
-    # Where the link's time is up, a 400 says no more than that either.
-    if status in (403, 404, 410) or (status == 400 and late):
-        raise _gone()
-    if status == 416:
-        said = upstream.headers.get("content-range", "")
-        raise unsatisfiable(said if _NOWHERE.fullmatch(said) else None)
-    if status == 401:
-        raise gateway_error("The gateway refused the key for this file.", "provider_auth_failed")
-    retry = status >= 500 or status in (408, 425, 429)
-    raise gateway_error(f"The file's server answered with status {status}.", retry=retry)
-
-
-async def _blocks(data: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Not every packet is worth a thread: small chunks are written together."""
-    if isinstance(data, bytes):
-        yield data
-        return
-    block = bytearray()
-    async for chunk in data:
-        block += chunk
-        if len(block) >= BLOCK:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
-
-
-async def _within(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    length = 0
-    async for chunk in stream:
-        length += len(chunk)
-        if length > limit:
-            raise _too_large(limit)
-        yield chunk
-
-
-async def _read(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
-    left = span.length
-    await asyncio.to_thread(file.seek, span.start)
-    while left:
-        chunk = await asyncio.to_thread(file.read, min(BLOCK, left))
-        if not chunk:
-            raise Lost("the file is shorter than it was")
-        left -= len(chunk)
-        yield chunk
-
-
-def _open(path: Path) -> tuple[BinaryIO, os.stat_result, bytes]:
-    file = path.open("rb")
-    return file, os.fstat(file.fileno()), file.read(HEAD)
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-async def _disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return await asyncio.to_thread(function, *args, **kwargs)
-    except OSError as exc:
-        message = "The media folder cannot be written."
-        raise ApiError(503, "server_error", "store_unavailable", message) from exc
-
-
-def _gone() -> ApiError:
-    return ApiError(410, INVALID, "content_expired", "The result's link has expired.")
-
-
-def _too_large(limit: int) -> ApiError:
-    return gateway_error(f"The result is larger than {limit} bytes.")

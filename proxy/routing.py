@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
+from proxy.accounts import Account
 from proxy.auth import Client
 from proxy.config import Config, Target
-from proxy.driver import Account
 from proxy.errors import ApiError, invalid, not_found
 from translators.core import Call, Capability, Params
 from translators.errors import TranslationError, UnsupportedParameter

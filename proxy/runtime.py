@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from proxy.accounts import Account, account
 from proxy.auth import Gate
 from proxy.config import Config
-from proxy.driver import Account, Driver, Spend, account
+from proxy.driver import Driver, Spend
 from proxy.redact import Redactor
 from proxy.routing import Router
 from translators.core import Translator

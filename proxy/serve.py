@@ -133,45 +133,10 @@ def _log_to_stderr() -> None:
 def sandbox(folder: Path, port: int) -> Iterator[Path]:
     """Doubles of every gateway in a thread of this process; yields the config that points at them."""
     from proxy.sandbox import in_thread
+    from proxy.sandbox.settings import config_text
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with in_thread(state=folder / "gateways") as doubles:
         path = folder / "config.yaml"
-        path.write_text(sandbox_config(doubles.base_urls, doubles.keys, port))
+        path.write_text(config_text(doubles.base_urls, doubles.keys, port))
         yield path
-
-
-def sandbox_config(base_urls: dict[str, str], keys: dict[str, str], port: int) -> str:
-    """A configuration with one provider a double, and a route for each kind of work."""
-    names = {row: row.replace(".", "-") for row in base_urls}
-    providers = "\n".join(
-        f"  {names[row]}: {{translator: {row}, api_key: {keys[row]}, base_url: '{url}'}}"
-        for row, url in base_urls.items()
-    )
-    return _SANDBOX.format(port=port, providers=providers)
-
-
-_SANDBOX = """\
-# Written by `anygate serve --sandbox` at each start: doubles of the gateways in the same process.
-server: {{port: {port}, public_url: 'http://127.0.0.1:{port}'}}
-providers:
-{providers}
-models:
-  gpt-4o-mini: [apiin-one/gemini, openai/gpt-4o-mini]
-  text: ai-gate-one/text
-  flux: apiin-one/flux-2
-  gpt-image-1: onysoft/gpt-image/1.5-text-to-image
-  nano-banana: ai-gate-one/NanoBanana
-  sora-2: [onysoft/sora-2, ai-gate-one/Sora2]
-  kling: {{targets: [aigate-shop/klingai/kling-v3.0-t2v], params: {{quality: std}}}}
-  tts-1: onysoft/elevenlabs/text-to-speech-multilingual-v2
-  gpt-4o-mini-tts: ai-gate-one/voice
-  suno: apiin-one/suno
-  whisper-1: onysoft/elevenlabs/speech-to-text
-  text-embedding-3-small: openai/text-embedding-3-small
-defaults: {{chat: gpt-4o-mini, image: flux, image_edit: flux, video: sora-2, video_edit: kling, \
-speech: tts-1, music: suno, transcription: whisper-1, embedding: text-embedding-3-small}}
-store: sqlite:sandbox.db
-jobs: {{poll_min: 0.5, poll_max: 2}}
-media: {{dir: media, keep: true}}
-"""

@@ -20,10 +20,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from proxy.accounts import Account, account
 from proxy.config import parse
-from proxy.driver import Account, Driver, account
+from proxy.disk import BLOCK
+from proxy.driver import Driver
 from proxy.errors import ApiError, Lost, Unreachable
-from proxy.media import BLOCK, Media
+from proxy.media import Media
 from proxy.ranges import AHEAD
 from translators import TRANSLATORS
 

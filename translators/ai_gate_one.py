@@ -11,7 +11,7 @@ from typing import Any
 
 from translators.ai_gate_one_answers import POLL, balance, prices, read, refuse
 from translators.ai_gate_one_videos import PRICES, duration, resolution
-from translators.convert import hosted_urls, ratio, seconds_of, voice
+from translators.convert import ratio, seconds_of, voice
 from translators.core import (
     Call,
     Capability,
@@ -22,19 +22,9 @@ from translators.core import (
     Translator,
     no_header,
 )
-from translators.fields import (
-    KEY,
-    MODEL,
-    Table,
-    array,
-    boolean,
-    const,
-    extra,
-    integer,
-    number,
-    take,
-    text,
-)
+from translators.fields import KEY, MODEL, Table, const, extra, take
+from translators.files import hosted_urls
+from translators.specs import array, boolean, integer, number, text
 from translators.textchat import prompt_text
 
 # The page shows "16:9" and lists no others: the ratios that NanoBanana's maker offers.

@@ -12,7 +12,7 @@ from typing import Any
 
 from translators import openai
 from translators.aigate_shop_answers import LINK_LIVES, balance, read, read_poll
-from translators.convert import choice, inline, one_source, ratio, seconds_of, tier
+from translators.convert import choice, ratio, seconds_of, tier
 from translators.core import (
     Answer,
     Call,
@@ -25,19 +25,9 @@ from translators.core import (
     Translator,
 )
 from translators.errors import Fault, InvalidType, MissingParameter
-from translators.fields import (
-    MODEL,
-    OPTIONS,
-    Table,
-    boolean,
-    extra,
-    integer,
-    mapping,
-    number,
-    oneof,
-    take,
-    text,
-)
+from translators.fields import MODEL, OPTIONS, Table, extra, take
+from translators.files import inline, one_source
+from translators.specs import boolean, integer, mapping, number, oneof, text
 
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
 # Any file goes along as a data URL: the page names no limit.

@@ -9,35 +9,12 @@ from typing import Any
 
 from translators.apiin_one_answers import read_submit, refuse, tasks
 from translators.apiin_one_music import MUSIC, SPEECH
-from translators.convert import (
-    choice,
-    hosted_url,
-    hosted_urls,
-    image_tier,
-    one_source,
-    ratio,
-    seconds,
-    seconds_between,
-    sources,
-    tier,
-    whole,
-)
+from translators.convert import choice, image_tier, ratio, seconds, seconds_between, tier, whole
 from translators.core import Call, Capability, Operation, Ordered, Params, Translator
 from translators.errors import MissingParameter, UnsupportedValue
-from translators.fields import (
-    CALLBACK,
-    MODEL,
-    Field,
-    Table,
-    anything,
-    boolean,
-    extra,
-    integer,
-    number,
-    oneof,
-    take,
-    text,
-)
+from translators.fields import CALLBACK, MODEL, Field, Table, extra, take
+from translators.files import hosted_url, hosted_urls, one_source, sources
+from translators.specs import anything, boolean, integer, number, oneof, text
 
 # Streaming and thoughts are on unless one says otherwise (the page's chat parameters), which is not
 # what OpenAI's clients expect: both are always said.

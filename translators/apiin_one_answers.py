@@ -9,7 +9,6 @@ task status", "Формат ответа" and "Обработка ошибок".
 from collections.abc import Mapping
 from typing import Any
 
-from translators.convert import asset_of, links_in
 from translators.core import Answer, Asset, Call, Cost, Poll, Seen, State, Task
 from translators.errors import (
     Fault,
@@ -21,7 +20,8 @@ from translators.errors import (
     moderated,
     retry_after_in,
 )
-from translators.fields import from_text
+from translators.files import asset_of, links_in
+from translators.specs import from_text
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(("pending", "queued", "waiting", "queueing", "submitted"), State.QUEUED),

@@ -13,21 +13,8 @@ from translators.apiin_one_answers import read_submit, tasks
 from translators.convert import voice
 from translators.core import Answer, Call, Operation, State, Task
 from translators.errors import MalformedReply
-from translators.fields import (
-    ABSENT,
-    CALLBACK,
-    MODEL,
-    Convert,
-    Table,
-    array,
-    boolean,
-    extra,
-    integer,
-    mapping,
-    number,
-    take,
-    text,
-)
+from translators.fields import ABSENT, CALLBACK, MODEL, Convert, Table, extra, take
+from translators.specs import array, boolean, integer, mapping, number, text
 
 INSPIRATION = 400  # characters of gpt_description_prompt, as the page has it
 _CUSTOM = ("style", "title", "gpt_description_prompt")

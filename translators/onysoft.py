@@ -8,7 +8,7 @@ say and was seen elsewhere is marked [E].
 from collections.abc import Mapping
 from typing import Any
 
-from translators.convert import inline, one_source, seconds_between, size_of, voice
+from translators.convert import seconds_between, size_of, voice
 from translators.core import (
     JSON,
     Call,
@@ -20,24 +20,14 @@ from translators.core import (
     Translator,
 )
 from translators.errors import UnsupportedValue
-from translators.fields import (
-    ABSENT,
-    DROP,
-    MODEL,
-    Table,
-    array,
-    boolean,
-    const,
-    extra,
-    number,
-    take,
-    text,
-)
+from translators.fields import ABSENT, DROP, MODEL, Table, const, extra, take
+from translators.files import inline, one_source
 from translators.onysoft_answers import SOUNDS, read_pictures, read_submit, refuse, status
 from translators.onysoft_images import ANY_IMAGE, IMAGES, UPSCALE
 from translators.onysoft_models import MANY, MAX_REQUEST, NATIVE, family
 from translators.onysoft_videos import ANY_VIDEO, VIDEO_EDITS, VIDEOS
 from translators.openai import models
+from translators.specs import array, boolean, number, text
 
 _SOUND = one_source(inline(MAX_REQUEST - 100_000, many=False))
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from translators.convert import asset_of, links_in
 from translators.core import Answer, Asset, Call, Cost, Poll, Seen, State, Task
 from translators.errors import (
     Fault,
@@ -21,8 +20,9 @@ from translators.errors import (
     moderated,
     retry_after_in,
 )
-from translators.fields import from_text
+from translators.files import asset_of, links_in
 from translators.openai import progress_of, task_fault
+from translators.specs import from_text
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(("pending", "queued", "queuing", "waiting", "submitted"), State.QUEUED),

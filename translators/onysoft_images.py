@@ -10,19 +10,9 @@ from typing import Any
 
 from translators.convert import choice, image_tier, ratio
 from translators.core import Call
-from translators.fields import (
-    ABSENT,
-    MODEL,
-    Convert,
-    Field,
-    Table,
-    boolean,
-    extra,
-    oneof,
-    take,
-    text,
-)
+from translators.fields import ABSENT, MODEL, Convert, Field, Table, extra, take
 from translators.onysoft_models import ANY_PICTURES, MANY, ONE, RATIOS, pictures
+from translators.specs import boolean, oneof, text
 
 
 def _or(convert: Convert, otherwise: Any) -> Convert:

@@ -6,10 +6,10 @@ Source: Onysoft's page "Content Generation API", "Supported Models" and "i2i / i
 from collections.abc import Mapping
 from typing import Any
 
-from translators.convert import inline, one_source
 from translators.core import Call, Capability, Params
 from translators.errors import MissingParameter, UnsupportedEndpoint
 from translators.fields import ABSENT, Convert, Table, take
+from translators.files import inline, one_source
 
 MAX_REQUEST = 10_000_000  # "Maximum total request size: 10 MB"
 _PICTURES = MAX_REQUEST - 100_000  # what of it the data URIs may take, beside prompt and the rest

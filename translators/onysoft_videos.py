@@ -8,29 +8,12 @@ not on the page.
 from collections.abc import Mapping
 from typing import Any
 
-from translators.convert import (
-    hosted_url,
-    one_source,
-    ratio,
-    seconds,
-    size_of,
-    sources,
-    tier,
-    whole,
-)
+from translators.convert import ratio, seconds, size_of, tier, whole
 from translators.core import Call
-from translators.fields import (
-    ABSENT,
-    MODEL,
-    Table,
-    array,
-    boolean,
-    extra,
-    oneof,
-    take,
-    text,
-)
+from translators.fields import ABSENT, MODEL, Table, extra, take
+from translators.files import hosted_url, one_source, sources
 from translators.onysoft_models import ANY_PICTURES, MANY, ONE, RATIOS, REFERENCES, pictures
+from translators.specs import array, boolean, oneof, text
 
 
 def _is_reference(call: Call) -> bool:

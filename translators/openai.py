@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from translators.convert import one_source, reference_param, sources
 from translators.core import (
     Call,
     Capability,
@@ -22,6 +21,7 @@ from translators.core import (
 )
 from translators.errors import UnsupportedValue
 from translators.fields import ABSENT, DROP, MODEL, Convert, Table, take
+from translators.files import one_source, reference_param, sources
 from translators.looks import chunk_complete, complete_enough
 from translators.mending import mend_chunk, mend_completion
 from translators.openai_shapes import (

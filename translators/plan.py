@@ -14,7 +14,8 @@ from translators.core import (
     Translator,
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
-from translators.fields import DROP, OPTIONS, build, from_text, param_of, protected_in, sources_of
+from translators.fields import DROP, OPTIONS, build, param_of, protected_in, sources_of
+from translators.specs import from_text
 
 # OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
 # for. The others change the result, and leaving one out silently would sell something else.

@@ -1,34 +1,20 @@
 """/v1/audio: speech (and whatever else sounds), transcriptions; the client waits, a job does the work."""
 
-import base64
-from collections.abc import AsyncIterator
-from typing import Any
-
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.endpoints import found, passing
+from proxy.endpoints import passing
 from proxy.endpoints.common import (
-    json_response,
-    missing,
     one_of,
     options_of,
     without_own,
 )
-from proxy.endpoints.orders import Wish, delivering, ended, place
-from proxy.endpoints.passing import teller
-from proxy.errors import ApiError, gateway_error, invalid
+from proxy.endpoints.orders import Wish, place
 from proxy.exchange import exchange_of
-from proxy.forms import read_json, read_params
-from proxy.jobs.outcome import contents
+from proxy.forms import read_json
 from proxy.routing import Ask
-from proxy.sniff import sniff
-from proxy.sound import FORMATS, MIMES, converted
-from proxy.sse import EventStream, begun, while_connected
-from proxy.store.base import Job
-from translators.core import Capability, Params
-from translators.framing import encode
+from proxy.sound import FORMATS
+from translators.core import Capability
 
 _LARGEST = 128 << 20  # bytes of one sound
 _PIECE = 32_768  # bytes of a `speech.audio.delta`, before base64

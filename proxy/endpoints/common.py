@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from proxy.errors import ApiError, invalid
 from translators.core import JSON, FormText, Params, Source
-from translators.fields import from_text
 from translators.plan import options_in
+from translators.specs import from_text
 
 WAIT = 540.0  # seconds that a waiting endpoint waits for a client that names no timeout
 _OWN = frozenset({"model", "provider_options", "webhook_url"})

@@ -6,7 +6,8 @@ from cachetools import TTLCache
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.driver import Account, Driver
+from proxy.accounts import Account
+from proxy.driver import Driver
 from proxy.endpoints.common import json_response
 from proxy.errors import GatewayDown, not_found
 from proxy.exchange import Exchange, exchange_of

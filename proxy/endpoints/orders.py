@@ -16,9 +16,9 @@ from proxy.exchange import Exchange, exchange_of
 from proxy.media import Media
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.store.base import Entry, Job, new_id
-from translators.convert import source_of
 from translators.core import JSON, FormText, Hosted, Params, Source
 from translators.errors import UnsupportedEndpoint
+from translators.files import source_of
 
 _LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversation, say
 _INLINE = 2_048  # characters of a data URL that a job keeps as a file instead

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from proxy.accounts import Account
 from proxy.config import Config
-from proxy.driver import Account, Driver
+from proxy.driver import Driver
 from proxy.jobs import transitions
 from proxy.jobs.poll import Poller
 from proxy.jobs.submit import LEASE, Submitter

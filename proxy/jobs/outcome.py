@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from proxy.accounts import Account
 from proxy.config import Config
-from proxy.driver import Account
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from proxy.accounts import Account
 from proxy.config import Config
-from proxy.driver import Account
 from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
 from proxy.jobs import transitions
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping

@@ -120,7 +120,7 @@ class Double(Work):
         return "other", None
 
     def release(self) -> None:
-        """End every wait: `hang`, `delay`, `late`, `stall` and a gateway's own."""
+        """End every wait of a fault: `hang`, `delay`, `late`, `stall`."""
         for exchange in tuple(self.active):
             self.call(exchange.release)
 
@@ -138,6 +138,7 @@ class Double(Work):
         x = Exchange(self, scope, receive, send)
         self.active.add(x)
         self.peak = max(self.peak, len(self.active))
+        self.changed()
         try:
             await x.read()
             x.fault = self.draw(x.seen)

@@ -1,16 +1,12 @@
-"""What tables are made of: where a native field's value comes from, and what it may be."""
+"""What tables are made of: where a native field's value comes from."""
 
 from typing import Any
 
 import pytest
 
-from translators.core import Call, Capability, FormText
+from translators.core import Call, Capability
 from translators.errors import (
     InvalidType,
-    MissingParameter,
-    TranslationError,
-    UnsupportedParameter,
-    UnsupportedValue,
 )
 from translators.fields import (
     ABSENT,
@@ -19,23 +15,18 @@ from translators.fields import (
     KEY,
     MODEL,
     OPTIONS,
-    Spec,
     Table,
-    anything,
-    array,
-    boolean,
     build,
     const,
     extra,
-    from_text,
-    integer,
-    mapping,
-    number,
-    oneof,
     param_of,
     protected_in,
     sources_of,
     take,
+)
+from translators.specs import (
+    integer,
+    oneof,
     text,
 )
 
@@ -122,105 +113,3 @@ def test_what_a_table_knows() -> None:
     assert sources_of(table) == {"n", "text", "prompt", "input"}
     assert protected_in(table) == {"key", "type"}
     assert [param_of(table, name) for name in table] == ["key", "type", "n", "prompt"]
-
-
-@pytest.mark.parametrize(
-    ("spec", "value", "parsed"),
-    [
-        (number(), 1.5, 1.5),
-        (number(0, 1), 0, 0),
-        (number(0, 1), 1, 1),
-        (number(0, 1), FormText("0.5"), 0.5),
-        (integer(), 7, 7),
-        (integer(), 7.0, 7),
-        (integer(500), 500, 500),
-        (integer(), FormText("42"), 42),
-        (text(), "", ""),
-        (text(3), "abc", "abc"),
-        (text(3, 1), "a", "a"),
-        (text(), FormText("42"), "42"),
-        (boolean(), False, False),
-        (boolean(), FormText("true"), True),
-        (boolean(), FormText("False"), False),
-        (boolean(), FormText("1"), True),
-        (boolean(), FormText("0"), False),
-        (oneof("a", 5), 5, 5),
-        (oneof("a", 5), FormText("5"), 5),
-        (oneof(1), 1, 1),
-        (array(), (1, "x"), [1, "x"]),
-        (array(integer()), [FormText("1"), 2], [1, 2]),
-        (array(most=1), [1], [1]),
-        (array(), FormText("[1, 2]"), [1, 2]),
-        (mapping(), {"a": 1}, {"a": 1}),
-        (mapping({"a": integer()}), {"a": FormText("1")}, {"a": 1}),
-        (mapping(), FormText('{"a": 1}'), {"a": 1}),
-        (anything(), object, object),
-        (anything(), FormText("[1]"), [1]),
-        (anything(), FormText("word"), "word"),
-    ],
-)
-def test_what_specs_take(spec: Spec, value: Any, parsed: Any) -> None:
-    result = spec.parse("x", value)
-    assert result == parsed
-    assert type(result) is type(parsed)
-
-
-@pytest.mark.parametrize(
-    ("spec", "value", "error", "words"),
-    [
-        (number(), "1", InvalidType, "number"),
-        (number(), True, InvalidType, "number"),
-        (number(), FormText("x"), InvalidType, "number"),
-        (number(0, 1), 1.01, UnsupportedValue, "0 to 1"),
-        (number(0, 1), -0.01, UnsupportedValue, "0 to 1"),
-        (number(None, 1), 2, UnsupportedValue, "at most 1"),
-        (integer(500), 499, UnsupportedValue, "at least 500"),
-        (integer(), 1.5, InvalidType, "integer"),
-        (text(), 7, InvalidType, "string"),
-        (text(3), "abcd", UnsupportedValue, "0 to 3 characters"),
-        (text(None, 2), "a", UnsupportedValue, "2 to any number of characters"),
-        (boolean(), "true", InvalidType, "boolean"),
-        (boolean(), 1, InvalidType, "boolean"),
-        (boolean(), FormText("yes"), InvalidType, "boolean"),
-        (oneof("a", "b"), "c", UnsupportedValue, "a, b"),
-        (oneof(1), True, UnsupportedValue, "1"),
-        (array(), "x", InvalidType, "array"),
-        (array(), {}, InvalidType, "array"),
-        (array(most=1), [1, 2], UnsupportedValue, "at most 1"),
-        (array(text()), ["a", 1], InvalidType, r"x\[1\]"),
-        (mapping(), [], InvalidType, "object"),
-        (mapping({"a": text()}), {"b": 1}, UnsupportedParameter, r"x\.b"),
-        (mapping({"a": text()}), {"a": 1}, InvalidType, r"x\.a"),
-        (mapping(needs=("a",)), {}, MissingParameter, r"x\.a"),
-    ],
-)
-def test_what_specs_refuse(
-    spec: Spec, value: Any, error: type[TranslationError], words: str
-) -> None:
-    with pytest.raises(error, match=words):
-        spec.parse("x", value)
-
-
-@pytest.mark.parametrize(
-    ("spec", "own", "another"),
-    [
-        (number(), 1, "1"),
-        (text(), "a", 1),
-        (boolean(), True, "true"),
-        (oneof("high"), "high", "1024x1024"),
-        (array(), [1], "a"),
-        (mapping(), {}, "a"),
-    ],
-)
-def test_whose_value_it_is(spec: Spec, own: Any, another: Any) -> None:
-    assert spec.lists(own)
-    assert not spec.lists(another)
-    assert anything().lists(another)
-
-
-@pytest.mark.parametrize(
-    ("value", "spelt"),
-    [("42", 42), ("true", True), ("null", None), ("[1]", [1]), ("word", "word"), ("", "")],
-)
-def test_a_forms_text(value: str, spelt: Any) -> None:
-    assert from_text(FormText(value)) == spelt

@@ -21,8 +21,9 @@ from translators.errors import (
     UnsupportedEndpoint,
     UnsupportedParameter,
 )
-from translators.fields import DROP, KEY, MODEL, OPTIONS, const, extra, integer, take
+from translators.fields import DROP, KEY, MODEL, OPTIONS, const, extra, take
 from translators.plan import HINTS, Plan, options_in, plan
+from translators.specs import integer
 
 
 def _ordered(body: Params) -> Ordered:

@@ -1,0 +1,136 @@
+"""Pictures, videos and sounds: what clients give, what gateways take, and the links that they answer."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from translators.core import Asset, Call, Capability, Hosted, Source
+from translators.errors import InvalidType, MalformedReply, UnsupportedValue
+from translators.fields import Convert
+from translators.specs import from_text
+
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
+
+
+def sources(value: Any, param: str) -> list[Source]:
+    """Pictures, videos or sounds in any of the shapes a client may give them, as `Source`s.
+
+    A URL, a data URL, `{"image_url": …}`, `{"url": …}`, an upload, or a list of these.
+    """
+    if isinstance(value, list | tuple):
+        return [one for item in value for one in sources(item, param)]
+    if isinstance(value, Source):
+        return [value]
+    if isinstance(value, Mapping):
+        inner = next(
+            (value[key] for key in ("image_url", "url", "video_url") if key in value), None
+        )
+        if inner is None:
+            raise InvalidType(param, "file, URL or object with image_url", value)
+        return sources(inner, param)
+    if not isinstance(value, str):
+        raise InvalidType(param, "file or URL", value)
+    return [source_of(value, param)]
+
+
+def source_of(value: str, param: str) -> Source:
+    """A URL or data URL as a `Source`; raises UnsupportedValue for anything else."""
+    if value.startswith(("http://", "https://")):
+        return Source(url=str(value))
+    if found := _DATA_URL.match(value):
+        try:
+            data = base64.b64decode(value[found.end() :], validate=True) if found[3] else None
+        except binascii.Error:
+            data = None
+        if data:
+            return Source(data=data, mime=found[1] or "application/octet-stream")
+    raise UnsupportedValue(param, value, "an http(s) URL or a base64 data URL")
+
+
+def reference_param(call: Call) -> str:
+    """What OpenAI calls the file that comes with a request of this kind."""
+    return {
+        Capability.IMAGE: "image",
+        Capability.IMAGE_EDIT: "image",
+        Capability.IMAGE_VARIATION: "image",
+        Capability.VIDEO_EDIT: "video",
+        Capability.VIDEO_EXTENSION: "video",
+        Capability.TRANSCRIPTION: "file",
+        Capability.TRANSLATION: "file",
+    }.get(call.capability, "input_reference")
+
+
+def one_source(convert: Convert) -> Convert:
+    """For a field that takes one file: several are refused, never silently cut to the first."""
+
+    def checked(value: Any, call: Call) -> Any:
+        param = reference_param(call)
+        count = len(sources(value, param))
+        if count != 1:
+            raise UnsupportedValue(param, f"{count} files", "one file or URL")
+        return convert(value, call)
+
+    return checked
+
+
+def hosted_url(value: Any, call: Call) -> Any:
+    """One source as a URL: its own, or one of ours for bytes."""
+    return hosted_urls(value, call)[0]
+
+
+def hosted_urls(value: Any, call: Call) -> list[Any]:
+    """Sources as a list of URLs."""
+    param = reference_param(call)
+    found = sources(value, param)
+    if not found:
+        raise UnsupportedValue(param, value, "at least one file or URL")
+    return [one.url or Hosted(one) for one in found]
+
+
+def inline(limit: int, *, many: bool) -> Convert:
+    """Sources as URLs or data URIs; beyond `limit` bytes of base64 in all, hosted instead."""
+
+    def convert(value: Any, call: Call) -> Any:
+        param = reference_param(call)
+        found = sources(value, param)
+        if not found:
+            raise UnsupportedValue(param, value, "at least one file or URL")
+        length = sum(len(one.data) * 4 // 3 for one in found if one.data)
+        made = [one.url or (Hosted(one) if length > limit else data_uri(one)) for one in found]
+        return made if many else made[0]
+
+    return convert
+
+
+def data_uri(source: Source) -> str:
+    return f"data:{source.mime};base64,{base64.b64encode(source.data or b'').decode()}"
+
+
+LINKS = ("url", "video_url", "audio_url", "image_url", "urls")
+
+
+def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:
+    """Every URL in a gateway's result, in order: a string, a list, JSON in a string, or an object,
+    of which the first of `names` that holds one counts."""
+    if isinstance(value, str):
+        if value.startswith(("http://", "https://", "data:")):
+            return [value]
+        inner = from_text(value) if value.lstrip()[:1] in ("[", "{") else None
+        return [] if isinstance(inner, str) else links_in(inner, names)
+    if isinstance(value, list | tuple):
+        return [link for one in value for link in links_in(one, names)]
+    if isinstance(value, Mapping):
+        return next((found for name in names if (found := links_in(value.get(name), names))), [])
+    return []
+
+
+def asset_of(link: str, role: str = "content", title: str | None = None) -> Asset:
+    """A URL or data URL of a result as an `Asset`; raises MalformedReply where it is neither."""
+    try:
+        source = source_of(link, "result")
+    except UnsupportedValue as exc:
+        raise MalformedReply(f"a result that is no URL: {link[:80]}") from exc
+    mime = source.mime if source.data else None
+    return Asset(url=source.url, data=source.data, mime=mime, role=role, title=title)

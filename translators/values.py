@@ -1,0 +1,174 @@
+"""The values that rows and proxy exchange: what is asked, what is sent, what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from translators.errors import Fault
+
+JSON = dict[str, Any]
+
+
+Params = Mapping[str, Any]
+
+
+class Capability(StrEnum):
+    """What a client can ask for; one each endpoint of OpenAI's, and the kinds beyond them."""
+
+    CHAT = "chat"
+    IMAGE = "image"
+    IMAGE_EDIT = "image_edit"
+    IMAGE_VARIATION = "image_variation"
+    VIDEO = "video"
+    VIDEO_EDIT = "video_edit"
+    VIDEO_EXTENSION = "video_extension"
+    SPEECH = "speech"
+    SOUND = "sound"
+    MUSIC = "music"
+    TRANSCRIPTION = "transcription"
+    TRANSLATION = "translation"
+    EMBEDDING = "embedding"
+    COMPLETION = "completion"
+    MODERATION = "moderation"
+    RESPONSE = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture, video or sound that came with the request: a URL, or bytes with their type.
+
+    `name` is the file's name under the media folder once the proxy has stored it.
+    """
+
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    mime: str = "application/octet-stream"
+    name: str | None = None
+
+
+class FormText(str):
+    """A scalar from a multipart form: text until a table says which type it has."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """Stands in a native body where the gateway wants a URL of bytes that we hold.
+
+    The proxy stores the bytes and puts the URL in its place before sending.
+    """
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request in OpenAI's terms, for one target.
+
+    `params`: OpenAI's and native parameters, defaults already merged under them.
+    `given`: the names that the client or the route said, as opposed to defaults.
+    `options`: `provider_options`, merged into the native body last.
+    `key`: the gateway's key, for rows that carry it in the body.
+    `callback`: the URL to be told of completion at, where the proxy can be reached from outside.
+    """
+
+    capability: Capability
+    model: str
+    params: Params
+    given: frozenset[str] = frozenset()
+    options: Params = field(default_factory=dict)
+    key: str = field(default="", repr=False)
+    callback: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A native request: `path` is relative to the provider's base URL.
+
+    `body` may hold `Hosted` values; `form` says that it is sent as multipart (values may be `Source`s).
+    """
+
+    method: str
+    path: str
+    body: JSON | None = None
+    form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A gateway's whole answer. `body` is the parsed JSON whatever the Content-Type, `None` if it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+    body: Any = None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One result. `lives`: seconds the link works, if known; `auth`: fetched with the gateway's key
+    (only ever from the gateway's own origin)."""
+
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    mime: str | None = None
+    role: str = "content"  # or "thumbnail", "spritesheet", "cover"
+    lives: float | None = None
+    auth: bool = False
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the gateway says it charges: dollars, or credits that the config prices."""
+
+    usd: float | None = None
+    credits: float | None = None
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "in_progress"
+    SUCCEEDED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A gateway's task as one answer shows it. A SUCCEEDED task has assets or text, a FAILED one a fault.
+
+    `progress` is in percent; `detail` is what the endpoint may want of the native result (a
+    transcript's language, a track's title).
+    """
+
+    state: State
+    id: str | None = None
+    progress: int | None = None
+    assets: tuple[Asset, ...] = ()
+    text: str | None = None
+    fault: Fault | None = None
+    cost: Cost | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the poller knows when it shows a row an answer: seconds since the submit, bad polls so far."""
+
+    task_id: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What the native body really orders, in the gateway's own literals; seconds as a string."""
+
+    resolution: str | None = None
+    ratio: str | None = None
+    seconds: str | None = None
