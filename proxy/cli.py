@@ -47,7 +47,10 @@ def serve(
         )
         if problems := bound.check_binding(workers):
             _fail("\n".join(f"{config}: {problem}" for problem in problems))
-        serving.run(config, loaded, place, lambda bound: _announce(loaded, place.host, bound))
+        try:
+            serving.run(config, loaded, place, lambda port: _announce(loaded, place.host, port))
+        except ConfigError as exc:
+            _fail(str(exc))
 
 
 @app.command()

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import BinaryIO, Final, ParamSpec, TypeVar
 
 from proxy.errors import ApiError, Lost
 from proxy.ranges import (

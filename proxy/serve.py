@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,12 +59,29 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         backlog=4096,
     )
     _log_to_stderr()
-    socket = settings.bind_socket()
-    ready(socket.getsockname()[1])
+    listener = _bind(place)
+    ready(listener.getsockname()[1])
     if place.workers > 1:
-        _Workers(settings, [socket]).run()
+        _Workers(settings, [listener]).run()
     else:
-        uvicorn.Server(settings).run([socket])
+        uvicorn.Server(settings).run([listener])
+
+
+def _bind(place: Place) -> socket.socket:
+    """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
+
+    Raises ConfigError where the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((place.host, place.port))
+    except OSError as exc:
+        listener.close()
+        raise ConfigError(f"{place.host}:{place.port} cannot be listened on: {exc}") from exc
+    listener.set_inheritable(True)
+    return listener
 
 
 class _Workers(Multiprocess):
