@@ -79,7 +79,7 @@ def _bind(place: Place) -> socket.socket:
         listener.bind((place.host, place.port))
     except OSError as exc:
         listener.close()
-        raise ConfigError(f"{place.host}:{place.port} cannot be listened on: {exc}") from exc
+        raise ConfigError([f"{place.host}:{place.port} cannot be listened on: {exc}"]) from exc
     listener.set_inheritable(True)
     return listener
 

@@ -50,7 +50,7 @@ class Service:
             return
         changed = self.load()
         if changed.store != self.config.store:
-            raise ConfigError("store: cannot change while serving; start anew")
+            raise ConfigError(["store: cannot change while serving; start anew"])
         self.runtime = self._build(changed)
         self.config = changed
 

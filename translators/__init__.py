@@ -1,17 +1,21 @@
-"""The gateways that Anygate speaks to: one line each."""
+"""The gateways that Anygate speaks to: one line each, a module here with its `ROW`."""
 
-from translators.ai_gate_one import ROW as _AI_GATE_ONE
-from translators.aigate_shop import ROW as _AIGATE_SHOP
-from translators.apiin_one import ROW as _APIIN_ONE
+from importlib import import_module
+
 from translators.core import Translator
-from translators.onysoft import ROW as _ONYSOFT
-from translators.openai import ROW as _OPENAI
 
-_ROWS = (
-    _AI_GATE_ONE,
-    _AIGATE_SHOP,
-    _APIIN_ONE,
-    _ONYSOFT,
-    _OPENAI,
+_GATEWAYS = (
+    "ai_gate_one",
+    "aigate_shop",
+    "apiin_one",
+    "onysoft",
+    "openai",
 )
-TRANSLATORS: dict[str, Translator] = {row.name: row for row in _ROWS}
+
+
+def _row(module: str) -> Translator:
+    row: Translator = import_module(f"translators.{module}").ROW
+    return row
+
+
+TRANSLATORS: dict[str, Translator] = {row.name: row for row in map(_row, _GATEWAYS)}

@@ -19,6 +19,7 @@ from translators.core import (
     Ordered,
     Params,
     Query,
+    Task,
     Translator,
     no_header,
 )
@@ -84,6 +85,11 @@ def text_price(body: Params, call: Call) -> float:
     return len(body["text"]) * 0.0006 / 1000
 
 
+def answer_price(task: Task) -> float:
+    """The part that is known afterwards: the characters coming out."""
+    return len(task.text or "") * 0.0006 / 1000
+
+
 def image_price(body: Params, call: Call) -> float:
     return 0.04
 
@@ -125,6 +131,7 @@ _TEXT = Operation(
     # Streams, stops and several choices are made from the text (`translators.textchat`).
     accepts=("messages", "response_format", "stream", "stream_options", "stop", "n"),
     price=text_price,
+    result_price=answer_price,
 )
 _IMAGE = Operation(
     "/image", IMAGE, read, POLL, needs=("prompt",), ordered=_image_ordered, price=image_price

@@ -57,9 +57,9 @@ class Operation:
     `long`: the submit itself takes as long as the work (minutes).
     `every`: seconds between a client's polls that suit this kind of work.
     `needs`: parameters without which the gateway refuses.
+    `price`: USD known beforehand; `result_price`: USD that the result adds, where that is by its length.
     `accepts`: parameters that are understood without a field of the table reading them.
     `ignores`: parameters that mean nothing here and are silently left out.
-    `cancel_with_client`: the request ends when its client goes away.
     """
 
     path: str
@@ -77,6 +77,7 @@ class Operation:
     ignores: tuple[str, ...] = ()
     ordered: Callable[[Params], Ordered] = _nothing_ordered
     price: Callable[[Params, Call], float | None] = _price_unknown
+    result_price: Callable[[Task], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

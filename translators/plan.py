@@ -96,7 +96,8 @@ def plan(
     dropped = [name for name, value in body.items() if value is DROP]
     dropped = [param_of(operation.table, name) for name in dropped]
     body = {name: value for name, value in body.items() if value is not DROP}
-    body, left_out = _others(operation, call, body, handled)
+    # What passes through is served by the gateway, not by the endpoint.
+    body, left_out = _others(operation, call, body, handled if operation.read else frozenset())
     dropped += left_out
     body = _with_options(operation, call, body)
     for name in operation.needs:

@@ -9,6 +9,7 @@ from proxy.config import Config
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor
+from proxy.routing import Candidate
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
 
@@ -38,6 +39,24 @@ def dollars(cost: Cost | None, account: Account) -> float | None:
         return cost.usd
     price = account.config.usd_per_credit
     return None if price is None or cost.credits is None else round(cost.credits * price, 6)
+
+
+def ordered_price(candidate: Candidate) -> float | None:
+    """USD known when a job is ordered: the config's price of the model, else the gateway's own list."""
+    plan, account = candidate.plan, candidate.account
+    prices = account.config.prices
+    price = prices.get(candidate.target.model) or prices.get(plan.model)
+    if price is None:
+        return plan.price
+    body = plan.request.body or {}
+    text = next((body[k] for k in ("prompt", "text", "input") if isinstance(body.get(k), str)), "")
+    parts = (
+        (price.per_second, float(plan.ordered.seconds or 0)),
+        (price.per_image, 1.0),
+        (price.per_request, 1.0),
+        (price.per_1k_chars, len(text) / 1000),
+    )
+    return round(sum(each * number for each, number in parts if each is not None), 6)
 
 
 def wants_keeping(outcome: Outcome, config: Config) -> bool:

@@ -125,7 +125,7 @@ class Poller:
         except MalformedReply:
             await self._later(due, self._pause(entry))  # one bad poll never fails a job
             return
-        await self._shown(due, entry, account, task)
+        await self._shown(due, entry, operation, account, task)
 
     async def _bad(
         self, due: Due, entry: Entry, operation: Operation, fault: Fault, status: int
@@ -149,7 +149,9 @@ class Poller:
             pause = max(pause, fault.retry_after or self._jobs.config.jobs.poll_max)
         await self._later(due, pause)
 
-    async def _shown(self, due: Due, entry: Entry, account: Account, task: Task) -> None:
+    async def _shown(
+        self, due: Due, entry: Entry, operation: Operation, account: Account, task: Task
+    ) -> None:
         now = time.time()
         if task.state is State.FAILED:
             assert task.fault is not None
@@ -159,7 +161,10 @@ class Poller:
             await self._jobs.change(due.job_id, failed)
         elif task.state is State.SUCCEEDED:
             outcome = await outcome_of(task, account, self._jobs.media, now)
-            outcome = replace(outcome, task_id=entry.task_id)
+            cost = (
+                outcome.cost if outcome.cost is not None else _with_result(operation, entry, task)
+            )
+            outcome = replace(outcome, task_id=entry.task_id, cost=cost)
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
             await self._jobs.change(due.job_id, change(due.index, outcome, now=now))
@@ -225,6 +230,13 @@ def operation_of(job: Job, account: Account) -> Operation | None:
         return account.row.find(call, account.config.submit)[1]
     except TranslationError:
         return None
+
+
+def _with_result(operation: Operation, entry: Entry, task: Task) -> float | None:
+    """The cost booked so far with what the result adds by its length."""
+    if operation.result_price is None:
+        return entry.cost
+    return round((entry.cost or 0.0) + operation.result_price(task), 6)
 
 
 def _age(entry: Entry) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import ApiError, GatewayDown, from_down, from_failed_task, from_fault
 from proxy.jobs import transitions
-from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
+from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
 from proxy.jobs.transitions import Aim
 from proxy.routing import Candidate
 from proxy.store.base import Change, Job
@@ -113,6 +113,9 @@ class Submitter:
         except MalformedReply as exc:
             why = f"its answer could not be read ({exc})"
             return await self._fail(job_id, index, transitions.ambiguous(why))
+        if task.state is State.FAILED and task.id is None and task.fault and task.fault.certain:
+            # Refused in the shape of a failed task: there is none.
+            return Refused(from_fault(redacted(task.fault, self._jobs.redactor)))
         return await self._read(job_id, index, candidate, task)
 
     async def _read(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
@@ -125,7 +128,7 @@ class Submitter:
             failed = transitions.failed(index, error, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         if cost is None:
-            cost = candidate.plan.price
+            cost = ordered_price(candidate)
         if task.state is State.SUCCEEDED:
             outcome = await outcome_of(task, account, self._jobs.media, now)
             outcome = replace(outcome, cost=cost)

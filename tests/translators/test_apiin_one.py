@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rowbench import Bench, answered, recorded
+from tests.translators.rowbench import Bench, answered, recorded
 
 from translators.apiin_one import ROW
 from translators.core import FormText, Hosted, Request, Source, State, Task

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rowbench import Bench
+from tests.translators.rowbench import Bench
 
 from translators.apiin_one import ROW
 from translators.core import FormText, Hosted, Ordered, Request, Source

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rowbench import Bench, recorded
+from tests.translators.rowbench import Bench, recorded
 
 from translators.core import Request
 from translators.errors import MissingParameter, UnsupportedEndpoint, UnsupportedParameter

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from rowbench import Bench, recorded
+from tests.translators.rowbench import Bench, recorded
 
 from translators.core import (
     Asset,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rowbench import answered, recorded
+from tests.translators.rowbench import answered, recorded
 
 from translators.core import Answer
 from translators.errors import Fault, FaultKind
