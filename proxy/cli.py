@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy import serve as serving
+from proxy.commands import add_to
 from proxy.config import Config, ConfigError
 from proxy.explain import explained
 from proxy.live import check_live, list_models
@@ -126,6 +127,9 @@ def _announce(config: Config, host: str, port: int) -> None:
 def _fail(message: str, code: int = 2) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(code)
+
+
+add_to(app)
 
 
 def main() -> None:

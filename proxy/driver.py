@@ -51,7 +51,7 @@ class Driver:
 
         Raises Unreachable, Throttled or Lost.
         """
-        sent = await self._native(account, request)
+        sent = await self.native(account, request)
         async with self.exchange(account, sent, poll=poll, read=read) as answer:
             raw = await read_whole(answer)
         return Answer(answer.status_code, answer.headers, raw, _json(raw))
@@ -132,7 +132,8 @@ class Driver:
         }
         return await _handle(self._named, request, f"provider '{account.name}'")
 
-    async def _native(self, account: Account, request: Request) -> httpx.Request:
+    async def native(self, account: Account, request: Request) -> httpx.Request:
+        """The request as it goes out: JSON, a form with its files, or a GET."""
         path = request.path.replace("{key}", quote(account.key, safe=""))
         url = account.base_url + path
         if request.body is None or request.method == "GET":

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -9,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proxy.errors import ApiError, internal, invalid, not_found, to_api_error
+from proxy.errors import INVALID, ApiError, internal, invalid, not_found, to_api_error
 from proxy.exchange import Exchange
 from proxy.service import Service
 
@@ -19,6 +20,10 @@ faults = logging.getLogger("anygate.errors")
 
 class ClientGone(Exception):
     """The client has closed its connection: there is nobody to answer."""
+
+
+class BrokenOff(Exception):
+    """The answer had begun when it failed: all that is left is to break it off."""
 
 
 class Edge:
@@ -50,9 +55,10 @@ class Edge:
         except (ClientGone, ClientDisconnect):
             status = status or 499
         except Exception as exc:
-            error = self._told(exc, exchange)
-            if status:  # the answer has begun: breaking it off is all that is left
-                raise
+            error = tell(exc, exchange)
+            if status:
+                # Not the exception itself: the server logs it, with whatever it holds.
+                raise BrokenOff(exchange.id) from None
             await _send_error(error, answer)
         finally:
             self._record(scope, exchange, status)
@@ -65,15 +71,6 @@ class Edge:
         if path.startswith("/v1/"):
             exchange.client = gate.client(headers)
 
-    def _told(self, exc: Exception, exchange: Exchange) -> ApiError:
-        error = _from_http(exc) if isinstance(exc, HTTPException) else to_api_error(exc)
-        if error is None:
-            redactor = self._service.runtime.redactor
-            faults.error("%s: %s", exchange.id, redactor.text(repr(exc)), exc_info=exc)
-            return internal(exchange.id)
-        error.message = self._service.runtime.redactor.text(error.message)
-        return error
-
     def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = time.monotonic() - exchange.started
         metrics = self._service.metrics
@@ -81,6 +78,18 @@ class Edge:
         metrics.seconds.labels(exchange.endpoint).observe(seconds)
         if log.isEnabledFor(logging.INFO):
             log.info("%s", _line(scope, exchange, status, seconds))
+
+
+def tell(exc: Exception, exchange: Exchange) -> ApiError:
+    """What a client is told of an exception, without keys. One that is our own fault is logged."""
+    redactor = exchange.service.runtime.redactor
+    error = _from_http(exc) if isinstance(exc, HTTPException) else to_api_error(exc)
+    if error is None:
+        trace = "".join(traceback.format_exception(exc))
+        faults.error("%s: %s", exchange.id, redactor.text(trace))
+        return internal(exchange.id)
+    error.message = redactor.text(error.message)
+    return error
 
 
 def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> str:
@@ -101,9 +110,8 @@ def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> str:
 
 def _from_http(exc: HTTPException) -> ApiError:
     if exc.status_code == 405:
-        return ApiError(
-            405, "invalid_request_error", "method_not_allowed", "Method not allowed for this path."
-        )
+        message = "Method not allowed for this path."
+        return ApiError(405, INVALID, "method_not_allowed", message, headers=exc.headers)
     if exc.status_code == 404:
         return not_found("Unknown request URL. See GET /v1/models for what is here.")
     return invalid(str(exc.detail))

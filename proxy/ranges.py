@@ -73,7 +73,7 @@ class Body(StreamingResponse):
         if part is not None:
             headers["content-length"] = str(part if isinstance(part, int) else part.length)
         super().__init__(body, status, headers)
-        self._close = close
+        self.close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
@@ -81,7 +81,7 @@ class Body(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self._close()
+            await self.close()
 
 
 def parse_range(header: str | None, size: int | None) -> Span | Unsatisfiable | None:

@@ -22,3 +22,9 @@ class Redactor:
     def holds(self, value: str) -> bool:
         """Whether a secret stands in the text."""
         return bool(self._pattern and self._pattern.search(value))
+
+
+def masked(data: bytes, secret: str) -> bytes:
+    """Bytes without this one secret: for what passes through, where looking for every one costs too much."""
+    wanted = secret.encode()
+    return data.replace(wanted, MASK.encode()) if len(secret) > 5 and wanted in data else data

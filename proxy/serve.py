@@ -59,7 +59,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         backlog=4096,
     )
     _log_to_stderr()
-    listener = _bind(place)
+    listener = bind(place.host, place.port)
     ready(listener.getsockname()[1])
     if place.workers > 1:
         _Workers(settings, [listener]).run()
@@ -67,19 +67,19 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         uvicorn.Server(settings).run([listener])
 
 
-def _bind(place: Place) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
 
     Raises ConfigError where the address cannot be had.
     """
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((place.host, place.port))
+        listener.bind((host, port))
     except OSError as exc:
         listener.close()
-        raise ConfigError([f"{place.host}:{place.port} cannot be listened on: {exc}"]) from exc
+        raise ConfigError([f"{host}:{port} cannot be listened on: {exc}"]) from exc
     listener.set_inheritable(True)
     return listener
 

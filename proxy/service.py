@@ -13,6 +13,8 @@ from proxy.store import open_store
 from proxy.transport import AiohttpTransport
 from translators.core import Translator
 
+KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
+
 
 @dataclass
 class Service:
@@ -21,6 +23,7 @@ class Service:
     config: Config
     rows: Mapping[str, Translator]
     load: Callable[[], Config] | None = None
+    keep_alive: float = KEEP_ALIVE
     runtime: Runtime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

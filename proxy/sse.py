@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.edge import ClientGone
+from proxy.edge import ClientGone, tell
 from proxy.errors import ApiError, to_api_error
+from proxy.exchange import Exchange
+from proxy.service import KEEP_ALIVE
 from translators.framing import encode
 
 T = TypeVar("T")
 
-KEEP_ALIVE = 15.0  # seconds of silence after which a comment is sent
 _COMMENT = b": keep-alive\n\n"
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -29,7 +30,6 @@ class EventStream(Response):
     """Writes events until `events` ends. An exception there becomes one error event, and the end.
 
     `first`: the first event where it has been waited for already; `close`: run whatever happens.
-    `on_error`: shapes an exception into an ApiError (for the log and the redactor).
     """
 
     def __init__(
@@ -38,14 +38,13 @@ class EventStream(Response):
         *,
         first: asyncio.Task[bytes] | None = None,
         close: Callable[[], Awaitable[object]] | None = None,
-        told: Callable[[Exception], ApiError],
+        told: object = None,
     ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._events = events
         self._first = first
         self._close = close
-        self._told = told
         self._failed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,23 +52,29 @@ class EventStream(Response):
         body = asyncio.current_task()
         assert body is not None
         gone = asyncio.create_task(_gone(receive, body))
-        pulse = _Pulse(send)
+        exchange = scope["anygate"]
         try:
-            async for chunk in self._all():
-                await pulse.write(chunk)
+            await self._write(send, exchange)
+            await send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
             if gone.done() and not gone.cancelled():
                 raise ClientGone from None
             raise
         finally:
-            pulse.stop()
             gone.cancel()
-            await self._end()
-        await send({"type": "http.response.body", "body": b""})
         if self.background is not None and not self._failed:
             await self.background()
 
-    async def _all(self) -> AsyncIterator[bytes]:
+    async def _write(self, send: Send, exchange: Exchange) -> None:
+        pulse = _Pulse(send, exchange.service.keep_alive)
+        try:
+            async for chunk in self._all(exchange):
+                await pulse.write(chunk)
+        finally:
+            pulse.stop()
+            await self._end()
+
+    async def _all(self, exchange: Exchange) -> AsyncIterator[bytes]:
         try:
             if self._first is not None and (event := await self._first):
                 yield event
@@ -79,7 +84,7 @@ class EventStream(Response):
             return
         except Exception as exc:
             self._failed = True
-            yield encode(orjson.dumps(self._told(exc).envelope()))
+            yield encode(orjson.dumps(tell(exc, exchange).envelope()))
 
     async def _end(self) -> None:
         if self._first is not None and not self._first.done():
@@ -90,14 +95,15 @@ class EventStream(Response):
 
 
 class _Pulse:
-    """Serialises what is written, and writes a comment into silences."""
+    """Serialises what is written, and writes a comment into silences of `every` seconds."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, every: float) -> None:
         self._send = send
+        self._every = every
         self._last = time.monotonic()
         self._writing = False
         self._comment: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(every, self._tick)
 
     async def write(self, chunk: bytes) -> None:
         if self._comment is not None and not self._comment.done():
@@ -116,12 +122,12 @@ class _Pulse:
 
     def _tick(self) -> None:
         silent = time.monotonic() - self._last
-        if silent >= KEEP_ALIVE and not self._writing:
+        if silent >= self._every and not self._writing:
             self._last = time.monotonic()
             silent = 0.0
             self._comment = asyncio.ensure_future(self._say(_COMMENT))
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.1, KEEP_ALIVE - silent), self._tick)
+        self._timer = loop.call_later(max(self._every / 100, self._every - silent), self._tick)
 
     async def _say(self, comment: bytes) -> None:
         await self._send({"type": "http.response.body", "body": comment, "more_body": True})

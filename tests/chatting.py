@@ -16,6 +16,13 @@ ROWS = {
     "chat-shop": "aigate.shop",
     "chat-text": "ai-gate.one",
 }
+TARGETS = {
+    "gpt-4o-mini": "apiin-one/gemini",
+    "chat-openai": "openai/gpt-4o-mini",
+    "chat-onysoft": "onysoft/gpt-4o-mini",
+    "chat-shop": "aigate-shop/openai/gpt-4o-mini",
+    "chat-text": "ai-gate-one/text",
+}
 PASSING = {route: row for route, row in ROWS.items() if row != "ai-gate.one"}
 CHAT = "/v1/chat/completions"
 CHUNK = "CreateChatCompletionStreamResponse"

@@ -28,6 +28,21 @@ def gateways(all_gateways: Sandbox) -> Iterator[Sandbox]:
         double.clear()
 
 
+@pytest.fixture(scope="session")
+def running_proxy(
+    all_gateways: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("proxy")
+    with proxy_in_thread(folder, config_for(all_gateways)) as running:
+        yield running
+
+
+@pytest.fixture
+def shared(gateways: Sandbox, running_proxy: Proxy) -> Proxy:
+    """As `proxy`, but one for the whole session: for tests that look at answers only."""
+    return running_proxy
+
+
 @pytest.fixture
 def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
     """The proxy in front of all doubles, without client keys."""

@@ -105,6 +105,7 @@ def test_defaults() -> None:
         "timeout": 1800.0,
         "retention": 604800.0,
         "drain": 960.0,
+        "lease": 20.0,
     }
     assert c.media.model_dump() == {"dir": Path("media"), "keep": "auto", "max_mb": 512}
     assert c.webhooks.model_dump() == {"secret": None, "allow_private": False}

@@ -30,9 +30,13 @@ def complete_enough(raw: bytes) -> bool:
 def chunk_complete(data: bytes) -> bool:
     """The same of the JSON of one stream event (CreateChatCompletionStreamResponse)."""
     try:
-        chunk = orjson.loads(data)
+        return chunk_fits(orjson.loads(data))
     except orjson.JSONDecodeError:
         return False
+
+
+def chunk_fits(chunk: Any) -> bool:
+    """`chunk_complete` of what is parsed already."""
     return _top(chunk, "chat.completion.chunk") and all(map(_chunk_choice, chunk["choices"]))
 
 

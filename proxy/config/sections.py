@@ -152,13 +152,15 @@ class ClientKey(Section):
 
 
 class Jobs(Section):
-    """Seconds: waits between polls, a job's deadline, how long it is kept, how long a stop waits."""
+    """Seconds: waits between polls, a job's deadline, how long it is kept, how long a stop waits,
+    and how long a submit or poll may go without its worker's sign of life before another settles it."""
 
     poll_min: Seconds = 1.0
     poll_max: Seconds = 10.0
     timeout: Seconds = 1800.0
     retention: Seconds = 7 * UNITS["d"]
     drain: Delay = 960.0
+    lease: Annotated[Seconds, Field(ge=1, le=20)] = 20.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,7 +1,5 @@
 """POST /v1/chat/completions: passed through to OpenAI-like targets, made from a text elsewhere."""
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,8 +8,7 @@ from proxy.endpoints.common import flag, missing, options_of, without_own
 from proxy.errors import ApiError, invalid
 from proxy.exchange import exchange_of
 from proxy.forms import read_json
-from proxy.routing import Ask, Candidate, Resolved
-from proxy.sse import while_connected
+from proxy.routing import Ask
 from translators.core import Capability, Params
 
 
@@ -24,26 +21,12 @@ async def chat(request: Request) -> Response:
     resolved = runtime.router.resolve(params.get("model"), Capability.CHAT, exchange.client)
     ask = Ask(Capability.CHAT, without_own(params), options_of(params))
     candidates = runtime.router.candidates(resolved, ask)
-    return await _first_that_answers(request, params, resolved, candidates)
-
-
-async def _first_that_answers(
-    request: Request, params: Params, resolved: Resolved, candidates: Sequence[Candidate]
-) -> Response:
-    exchange = exchange_of(request)
-    for place, candidate in enumerate(candidates):
-        if candidate.plan.operation.read is not None:
-            # A job looks after its own fallbacks, to the targets of its kind that follow.
-            rest = [one for one in candidates[place:] if one.plan.operation.read is not None]
-            return await textual.chat(request, params, resolved, rest)
-        work = passing.attempt(request, candidate, stream=flag(params, "stream"), params=params)
-        result = await while_connected(request, work)
-        if isinstance(result, Response):
-            return result
-        if place + 1 == len(candidates):
-            raise result.error
-        exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
-    raise AssertionError("a route has at least one candidate")
+    return await passing.first_that_answers(
+        request,
+        candidates,
+        ask=lambda one: passing.chat(request, one, stream=flag(params, "stream"), params=params),
+        order=lambda rest: textual.chat(request, params, resolved, rest),
+    )
 
 
 def _check(params: Params) -> None:

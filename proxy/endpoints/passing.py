@@ -1,7 +1,7 @@
 """Requests that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
 from proxy.exchange import Exchange, exchange_of
 from proxy.routing import Candidate
-from proxy.sse import EventStream, begun, told
+from proxy.sse import EventStream, begun, told, while_connected
 from translators.core import JSON, Answer, Params
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
@@ -35,6 +35,10 @@ _ELSEWHERE = frozenset(
 )
 
 
+Asking = Callable[[Candidate], Awaitable[Response]]
+Ordering = Callable[[Sequence[Candidate]], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """This target failed before its first byte; `error` is the client's if there is no other."""
@@ -42,29 +46,33 @@ class Next:
     error: ApiError
 
 
-async def attempt(
-    request: Request, candidate: Candidate, *, stream: bool, params: Params
-) -> Response | Next:
-    """One target's answer, or why the next should be asked. Raises what is the request's own fault."""
+async def first_that_answers(
+    request: Request, candidates: Sequence[Candidate], ask: Asking, order: Ordering
+) -> Response:
+    """The answer of the first target that gives one; the client's going cancels what is being asked.
+
+    `ask` one that answers itself: what it raises leads to the next unless it is the request's own
+    fault. `order` is given the rest, as soon as the next works by task, of those that do: a job
+    looks after its own fallbacks.
+    """
     exchange = exchange_of(request)
-    account, plan = candidate.account, candidate.plan
-    exchange.answered_by(account.name, str(candidate.target), plan.dropped)
-    driver = exchange.service.runtime.driver
-    body = orjson.dumps(plan.request.body)
-    accept = "text/event-stream" if stream else "application/json"
-    native = driver.json_request(account, plan.request.path, body, accept)
+    for place, candidate in enumerate(candidates):
+        if candidate.plan.operation.read is not None:
+            return await order([one for one in candidates[place:] if one.plan.operation.read])
+        exchange.answered_by(candidate.account.name, str(candidate.target), candidate.plan.dropped)
+        result = await while_connected(request, _tried(ask(candidate)))
+        if isinstance(result, Response):
+            return result
+        if place + 1 == len(candidates):
+            raise result.error
+        exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
+    raise AssertionError("a route has at least one candidate")
+
+
+async def _tried(answer: Awaitable[Response]) -> Response | Next:
+    """A target's answer, or why the next should be asked. Raises what is the request's own fault."""
     try:
-        async with AsyncExitStack() as stack:
-            answer = await stack.enter_async_context(driver.exchange(account, native))
-            if stream and answer.status_code == 200 and _is_events(answer):
-                usage = bool((params.get("stream_options") or {}).get("include_usage"))
-                relay = Relay(answer, candidate, usage=usage, prompt=len(body))
-                events = relay.events()
-                first = await begun(events)
-                close = stack.pop_all().aclose
-                return EventStream(events, first=first, close=close, told=teller(exchange))
-            raw = await read_whole(answer)
-        return _whole(candidate, Answer(answer.status_code, answer.headers, raw), stream=stream)
+        return await answer
     except GatewayDown as down:
         return Next(from_down(down))
     except MalformedReply as exc:
@@ -73,6 +81,31 @@ async def attempt(
         if exc.fault.kind in _ELSEWHERE:
             return Next(from_fault(exc.fault))
         raise
+    except ApiError as exc:
+        if exc.status >= 500:
+            return Next(exc)
+        raise
+
+
+async def chat(request: Request, candidate: Candidate, *, stream: bool, params: Params) -> Response:
+    """One target's chat answer. Raises GatewayDown, GatewayFault or MalformedReply."""
+    exchange = exchange_of(request)
+    account, plan = candidate.account, candidate.plan
+    driver = exchange.service.runtime.driver
+    body = orjson.dumps(plan.request.body)
+    accept = "text/event-stream" if stream else "application/json"
+    native = driver.json_request(account, plan.request.path, body, accept)
+    async with AsyncExitStack() as stack:
+        answer = await stack.enter_async_context(driver.exchange(account, native))
+        if stream and answer.status_code == 200 and _is_events(answer):
+            usage = bool((params.get("stream_options") or {}).get("include_usage"))
+            relay = Relay(answer, candidate, usage=usage, prompt=len(body))
+            events = relay.events()
+            first = await begun(events)
+            close = stack.pop_all().aclose
+            return EventStream(events, first=first, close=close, told=teller(exchange))
+        raw = await read_whole(answer)
+    return _whole(candidate, Answer(answer.status_code, answer.headers, raw), stream=stream)
 
 
 def _whole(candidate: Candidate, answer: Answer, *, stream: bool) -> Response:

@@ -1,6 +1,6 @@
 """A chat stream on its way through: event by event, mended where it lacks, ended as it should be."""
 
-import re
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -9,17 +9,18 @@ import orjson
 
 from proxy.driver import body_of, lost
 from proxy.errors import GatewayFault, Lost
+from proxy.redact import masked
 from proxy.routing import Candidate
 from translators.core import JSON, Answer
-from translators.errors import MalformedReply
+from translators.errors import Fault, FaultKind, MalformedReply, message_in
 from translators.framing import Event, Framer, FramingError, encode
-from translators.looks import chunk_complete
+from translators.looks import chunk_fits
 from translators.mending import mend_chunk
 
 DONE = encode(b"[DONE]")
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _CHARACTERS_A_TOKEN = 4
+_TAIL = 0.2  # seconds for the connection to end after [DONE]: it can then be used again
+_ENDED = ""
 
 
 class Relay:
@@ -28,24 +29,30 @@ class Relay:
     def __init__(self, answer: httpx.Response, candidate: Candidate, *, usage: bool, prompt: int):
         self._answer = answer
         self._row = candidate.account.row
+        self._key = candidate.account.key
         self._mend = candidate.plan.operation.mend
         self._model = candidate.plan.model
         self._usage = usage
         self._prompt = prompt
         self._written = 0
-        self._finished = False
         self._counted = False
         self._done = False
         self._head: JSON = {}
+        self._choices: dict[int, str] = {}  # index → the finish reason it would lack, or _ENDED
+        self._failure: GatewayFault | MalformedReply | None = None
 
     async def events(self) -> AsyncIterator[bytes]:
         """Bytes for the client, each whole events. Raises GatewayFault, MalformedReply or Lost."""
         framer = Framer()
+        body = body_of(self._answer)
         try:
-            async for chunk in body_of(self._answer):
+            async for chunk in body:
                 if out := self._pass(framer.feed(chunk)):
                     yield out
+                if self._failure is not None:
+                    raise self._failure
                 if self._done:
+                    await _drained(body)
                     return
         except httpx.HTTPError as exc:
             raise lost(exc, "the gateway") from exc
@@ -53,76 +60,85 @@ class Relay:
             raise MalformedReply(f"The gateway sent {exc}.") from exc
         if out := self._pass(framer.close()):
             yield out
+        if self._failure is not None:
+            raise self._failure
         if not self._done:
             # A clean end of the connection: whole only if the model said that it had finished.
-            if not self._finished:
+            if not self._choices or any(self._choices.values()):
                 raise Lost("the gateway ended the stream before the answer was finished")
             yield self._ending()
 
     def _pass(self, events: list[Event]) -> bytes:
+        """What these events become. A failure among them is kept: what came before it goes out first."""
         out = []
-        for event in events:
-            if event.data is None:
-                continue
-            if event.done:
-                self._done = True
-                out.append(self._ending())
-                break
-            out.append(self._one(event.data))
+        try:
+            for event in events:
+                data = event.data
+                if not data or data.isspace():
+                    continue
+                if data.strip() == b"[DONE]":
+                    self._done = True
+                    out.append(self._ending())
+                    break
+                out.append(self._one(data))
+        except (GatewayFault, MalformedReply) as exc:
+            self._failure = exc
         return b"".join(out)
 
     def _one(self, data: bytes) -> bytes:
-        if b'"error"' in data and b'"choices"' not in data:
-            self._raise_fault(data)
-        if self._usage:
-            self._count(data)
-        if _FINISH.search(data):
-            self._finished = True
-        if not self._head or self._mend or not chunk_complete(data):
-            data = self._mended(data)
-        return encode(data)
-
-    def _mended(self, data: bytes) -> bytes:
-        """The first chunk is always read: what we add to the stream must carry its id."""
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise MalformedReply("The gateway sent an event that is not JSON.") from exc
         if not isinstance(chunk, dict):
             raise MalformedReply("The gateway sent an event that is not an object.")
+        if not chunk.get("choices") or "error" in chunk:
+            self._raise_fault(chunk, data)
+        if self._mend or not chunk_fits(chunk):
+            chunk = self._mended(chunk)
+            data = orjson.dumps(chunk)
+        elif b"\n" in data:  # an event of several lines
+            data = orjson.dumps(chunk)
+        if not self._head:  # what we add to the stream must carry its id
+            self._head = {name: chunk[name] for name in ("id", "object", "created", "model")}
+        self._note(chunk)
+        return encode(masked(data, self._key))
+
+    def _mended(self, chunk: JSON) -> JSON:
         head = self._head
-        mended = mend_chunk(
+        return mend_chunk(
             chunk,
             model=head.get("model", self._model),
             created=head.get("created", int(time.time())),
-            id=head.get("id", f"chatcmpl-{time.time_ns():x}"),
+            id=head.get("id") or f"chatcmpl-{time.time_ns():x}",
         )
-        if not head:
-            self._head = {name: mended[name] for name in ("id", "object", "created", "model")}
-        if not self._mend and chunk_complete(data):
-            return data
-        return orjson.dumps(mended)
 
-    def _count(self, data: bytes) -> None:
-        if _USAGE.search(data):
+    def _note(self, chunk: JSON) -> None:
+        """Remember how far each choice is, and what usage has been told."""
+        choices = self._choices
+        for one in chunk["choices"]:
+            index, delta = one["index"], one["delta"]
+            if one["finish_reason"]:
+                choices[index] = _ENDED
+            elif "tool_calls" in delta and choices.get(index) != _ENDED:
+                choices[index] = "tool_calls"
+            elif index not in choices:
+                choices[index] = "stop"
+            if self._usage:
+                self._written += len(delta.get("content") or "")
+        if chunk.get("usage"):
             self._counted = True
-            return
-        try:
-            choices = orjson.loads(data)["choices"]
-            self._written += sum(len(one["delta"].get("content") or "") for one in choices)
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            return  # what cannot be counted is told by `_mended`
 
     def _ending(self) -> bytes:
         """What the upstream left out of the end of a stream, then the end."""
+        top = self._top()
         out = []
-        if not self._finished:
-            choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
-            out.append(encode(orjson.dumps({**self._top(), "choices": [choice]})))
+        for index, reason in (self._choices or {0: "stop"}).items():
+            if reason != _ENDED:
+                choice = {"index": index, "delta": {}, "finish_reason": reason}
+                out.append(encode(orjson.dumps({**top, "choices": [choice]})))
         if self._usage and not self._counted:
-            out.append(
-                encode(orjson.dumps({**self._top(), "choices": [], "usage": self._estimate()}))
-            )
+            out.append(encode(orjson.dumps({**top, "choices": [], "usage": self._estimate()})))
         self._done = True
         return b"".join([*out, DONE])
 
@@ -143,11 +159,20 @@ class Relay:
             "total_tokens": prompt + completion,
         }
 
-    def _raise_fault(self, data: bytes) -> None:
-        try:
-            body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return
-        fault = self._row.refuse(Answer(200, {}, data, body))
+    def _raise_fault(self, chunk: JSON, data: bytes) -> None:
+        fault = self._row.refuse(Answer(200, {}, data, chunk))
+        if fault is None and chunk.get("error"):
+            words = message_in(chunk) or "The gateway broke the stream off."
+            fault = Fault(FaultKind.FAILED, words, certain=False)
         if fault is not None:
             raise GatewayFault(fault)
+
+
+async def _drained(body: AsyncIterator[bytes]) -> None:
+    """Read what follows the end, which should be nothing."""
+    try:
+        async with asyncio.timeout(_TAIL):
+            async for _ in body:
+                pass
+    except (TimeoutError, httpx.HTTPError):
+        return

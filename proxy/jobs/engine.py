@@ -3,26 +3,25 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from proxy.accounts import Account
 from proxy.config import Config
 from proxy.driver import Driver
-from proxy.jobs import transitions
+from proxy.jobs import endings
 from proxy.jobs.poll import Poller
-from proxy.jobs.submit import LEASE, Submitter
+from proxy.jobs.submit import Submitter
 from proxy.media import Media
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
-from proxy.store.base import Change, Job, Store, StoreUnavailable
+from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
 
 log = logging.getLogger("anygate.jobs")
 
-_HEARTBEAT = 5.0  # seconds between renewals of submit leases
-_SWEEP = 2.0  # seconds between looks for orphans and overdue jobs
+_SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
 _PURGE = 60.0
 _LOOK = 0.5  # seconds between a waiting client's looks at the store: another worker may do the work
 _BATCH = 100
@@ -54,6 +53,11 @@ class Jobs:
         return self._runtime().accounts
 
     @property
+    def lease(self) -> float:
+        """Seconds that a submit or a poll may go without its worker's sign of life."""
+        return self.config.jobs.lease
+
+    @property
     def driver(self) -> Driver:
         return self._runtime().driver
 
@@ -70,9 +74,9 @@ class Jobs:
             asyncio.create_task(loop)
             for loop in (
                 self._poller.run(),
-                self._every(_HEARTBEAT, self._renew),
-                self._every(_SWEEP, self._sweep),
-                self._every(_PURGE, self._purge),
+                self._every(lambda: self.lease / 4, self._renew),
+                self._every(lambda: min(_SWEEP, self.lease / 4), self._sweep),
+                self._every(lambda: _PURGE, self._purge),
             )
         ]
 
@@ -94,7 +98,7 @@ class Jobs:
 
         Raises StoreUnavailable or KeyReused; then nothing was sent.
         """
-        entries = [replace(one, at=time.time() + LEASE) for one in job.tasks]
+        entries = [replace(one, at=time.time() + self.lease) for one in job.tasks]
         job = replace(job, tasks=entries)
         stored = await self.store.create(job, key=key, retry=retry, recent=self.config.jobs.timeout)
         if stored.id == job.id:
@@ -144,44 +148,55 @@ class Jobs:
         """Our own fault, in the log alone."""
         log.error("%s failed: %s", doing, self.redactor.text(repr(exc)), exc_info=exc)
 
+    def away(self, exc: StoreUnavailable) -> None:
+        """The store is not there, which passes."""
+        log.warning("the store is unavailable: %s", self.redactor.text(str(exc)))
+
     def _hold(self, job: Job) -> None:
         self._held.update((job.id, index) for index in range(len(job.tasks)))
 
     async def _submit(self, job: Job, candidates: Sequence[Candidate]) -> None:
         try:
             await self._submitter.run(job, candidates)
-        except StoreUnavailable as exc:
-            self.report(exc, f"submitting {job.id}")
         except Exception as exc:  # settled like a crash: by the lease that nobody renews
             self.report(exc, f"submitting {job.id}")
         finally:
             for index in range(len(job.tasks)):
                 self._held.discard((job.id, index))
 
-    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+    async def _every(
+        self, seconds: Callable[[], float], work: Callable[[], Awaitable[None]]
+    ) -> None:
         while True:
             try:
-                await work()  # type: ignore[misc]
+                await work()
             except StoreUnavailable as exc:
-                log.warning("the store is unavailable: %s", self.redactor.text(str(exc)))
+                self.away(exc)
             except Exception as exc:
                 self.report(exc, "a background loop")
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds())
 
     async def _renew(self) -> None:
         if self._held:
-            await self.store.renew(tuple(self._held), time.time() + LEASE)
+            await self.store.renew(tuple(self._held), time.time() + self.lease)
 
     async def _sweep(self) -> None:
         now = time.time()
         orphans = await self.store.lease(
-            submitting=True, providers=None, until=now + LEASE, limit=_BATCH
+            submitting=True, providers=None, until=now + self.lease, limit=_BATCH
         )
         for one in orphans:
-            await self.change(one.job_id, transitions.orphaned(one.index, now=now))
+            # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
+            if (one.job_id, one.index) not in self._held:
+                await self._orphaned(one)
         for job_id in await self.store.overdue(_BATCH):
-            change = transitions.overdue(now=time.time(), configured=self.accounts)
+            change = endings.overdue(now=time.time(), configured=self.accounts)
             await self.change(job_id, change)
+
+    async def _orphaned(self, due: Due) -> None:
+        job = await self.change(due.job_id, endings.orphaned(due.index, now=time.time()))
+        if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
+            await self.store.release(job.id)
 
     async def _purge(self) -> None:
         before = time.time() - self.config.jobs.retention

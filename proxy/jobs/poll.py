@@ -3,17 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from proxy.accounts import Account
 from proxy.config import Config
-from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
+from proxy.errors import GatewayDown, Throttled, from_failed_task
 from proxy.jobs import transitions
+from proxy.jobs.fetch import Fetcher
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
-from proxy.jobs.transitions import Outcome
 from proxy.store.base import Due, Entry, Job, StoreUnavailable
 from translators.core import Call, Capability, Operation, Request, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply, TranslationError
@@ -21,8 +20,8 @@ from translators.errors import Fault, FaultKind, MalformedReply, TranslationErro
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
-LEASE = 20.0  # seconds that a poll may take, with its answer's reading
-READ_TIMEOUT = 15.0
+_ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
+_LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _PARALLEL = 200
 _BATCH = 100
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
@@ -31,6 +30,7 @@ _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have 
 class Poller:
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
+        self._fetcher = Fetcher(jobs, self)
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -54,6 +54,10 @@ class Poller:
                     except TimeoutError:
                         pass
         finally:
+            if self._running:
+                await asyncio.wait(self._running, timeout=_LAST)
+            for task in self._running:
+                task.cancel()  # it is due again when its lease ends
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _round(self) -> float:
@@ -64,7 +68,7 @@ class Poller:
         providers = tuple(self._jobs.accounts)
         now = time.time()
         due = await self._jobs.store.lease(
-            submitting=False, providers=providers, until=now + LEASE, limit=room
+            submitting=False, providers=providers, until=now + self._jobs.lease, limit=room
         )
         for one in due:
             task = asyncio.create_task(self._guarded(one))
@@ -87,7 +91,7 @@ class Poller:
             return  # the lease runs out and the task is due again
         except Exception as exc:  # our own fault must not end the loop, nor ask without a pause
             self._jobs.report(exc, f"polling {due.job_id}")
-            await self._later(due, self._jobs.config.jobs.poll_max)
+            await self.later(due, self._jobs.config.jobs.poll_max)
 
     async def _poll(self, due: Due) -> None:
         job = await self._jobs.store.get(due.job_id)
@@ -98,7 +102,7 @@ class Poller:
         if entry.ended or entry.submitting:
             return
         if entry.state == "fetching":
-            await self._fetch(due, job, entry, account)
+            await self._fetcher.fetch(due, job, entry, account)
             return
         await self._ask(due, job, entry, account)
 
@@ -108,13 +112,17 @@ class Poller:
             raise LookupError(f"{job.target} is not polled")
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
+        limit = self._jobs.lease * _ANSWERED
         try:
-            answer = await self._jobs.driver.ask(account, request, poll=True, read=READ_TIMEOUT)
+            async with asyncio.timeout(
+                limit
+            ):  # as a whole: drip by drip it would outlast its lease
+                answer = await self._jobs.driver.ask(account, request, poll=True, read=limit)
         except Throttled as throttled:
-            await self._later(due, throttled.retry_after or 1.0)
+            await self.later(due, throttled.retry_after or 1.0)
             return
-        except GatewayDown:
-            await self._later(due, self._pause(entry))
+        except (GatewayDown, TimeoutError):
+            await self.later(due, self.pause(entry))
             return
         fault = account.row.refuse(answer)
         if fault is not None:
@@ -123,7 +131,7 @@ class Poller:
         try:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
         except MalformedReply:
-            await self._later(due, self._pause(entry))  # one bad poll never fails a job
+            await self.later(due, self.pause(entry))  # one bad poll never fails a job
             return
         await self._shown(due, entry, operation, account, task)
 
@@ -132,22 +140,23 @@ class Poller:
     ) -> None:
         """An error instead of a state: asked again later, elsewhere if the row knows another path."""
         assert operation.poll is not None
-        if status in (404, 405) and entry.poll_path + 1 < len(operation.poll.paths):
-            await self._jobs.change(
-                due.job_id,
-                transitions.progressed(
-                    due.index,
-                    at=time.time(),
-                    running=False,
-                    progress=0,
-                    poll_path=entry.poll_path + 1,
-                ),
+        pause = self.pause(entry)
+        paths = len(operation.poll.paths)
+        if status in (404, 405) and paths > 1:
+            # Round and round: a task may show up late, on whichever path it is that knows it.
+            path = (entry.poll_path + 1) % paths
+            moved = transitions.progressed(
+                due.index,
+                at=time.time() + (0.0 if path else pause),
+                running=False,
+                progress=0,
+                poll_path=path,
             )
+            await self._jobs.change(due.job_id, moved)
             return
-        pause = self._pause(entry)
         if fault.kind is FaultKind.RATE:
             pause = max(pause, fault.retry_after or self._jobs.config.jobs.poll_max)
-        await self._later(due, pause)
+        await self.later(due, pause)
 
     async def _shown(
         self, due: Due, entry: Entry, operation: Operation, account: Account, task: Task
@@ -176,41 +185,23 @@ class Poller:
         running = task.state is State.RUNNING
         progress = max(0, min(99, task.progress or 0))
         if progress <= entry.progress and (not running or entry.state == "running"):
-            await self._later(due, self._pause(entry))  # nothing new: the job need not be written
+            await self.later(due, self.pause(entry))  # nothing new: the job need not be written
             return
         moved = transitions.progressed(
             due.index,
-            at=time.time() + self._pause(entry),
+            at=time.time() + self.pause(entry),
             running=running,
             progress=progress,
             poll_path=entry.poll_path,
         )
         await self._jobs.change(due.job_id, moved)
 
-    async def _fetch(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
-        """Store a finished task's files; those that cannot be had any more stay links."""
-        assets: list[dict[str, Any]] = []
-        for asset in entry.assets:
-            try:
-                assets.append(await self._stored(asset, account))
-            except (GatewayDown, ApiError) as exc:
-                if time.time() < asset.get("expires", job.deadline) and _may_come_back(exc):
-                    await self._later(due, self._pause(entry))
-                    return
-                assets.append(asset)
-        done = transitions.completed(due.index, Outcome(assets=tuple(assets)), now=time.time())
-        await self._jobs.change(due.job_id, done)
-
-    async def _stored(self, asset: Mapping[str, Any], account: Account) -> dict[str, Any]:
-        if "file" in asset or "url" not in asset:
-            return dict(asset)
-        async with asyncio.timeout(READ_TIMEOUT * 20):
-            return await self._jobs.media.keep(self._jobs.driver, dict(asset), account)
-
-    async def _later(self, due: Due, seconds: float) -> None:
+    async def later(self, due: Due, seconds: float) -> None:
+        """It is due again in so many seconds."""
         await self._jobs.store.postpone([(due, time.time() + seconds)])
 
-    def _pause(self, entry: Entry) -> float:
+    def pause(self, entry: Entry) -> float:
+        """Seconds to the next poll of a task."""
         return pause_at(_age(entry), self._jobs.config)
 
 
@@ -241,7 +232,3 @@ def _with_result(operation: Operation, entry: Entry, task: Task) -> float | None
 
 def _age(entry: Entry) -> float:
     return max(0.0, time.time() - (entry.submitted_at or time.time()))
-
-
-def _may_come_back(exc: Exception) -> bool:
-    return isinstance(exc, GatewayDown) or (isinstance(exc, ApiError) and exc.status >= 500)

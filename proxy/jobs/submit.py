@@ -6,23 +6,25 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from proxy.errors import ApiError, GatewayDown, from_down, from_failed_task, from_fault
-from proxy.jobs import transitions
+from proxy.jobs import endings, transitions
 from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
 from proxy.jobs.transitions import Aim
 from proxy.routing import Candidate
-from proxy.store.base import Change, Job
+from proxy.store.base import Change, Job, StoreUnavailable
 from translators.core import Answer, Call, State, Task
 from translators.errors import MalformedReply
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
-LEASE = 20.0  # seconds: how long a submit may go without its sender's sign of life
+T = TypeVar("T")
+
+_AGAIN = 0.5  # seconds between attempts to store what the gateway said
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +58,28 @@ class Submitter:
                 refused = result.error
                 continue
             if result.tasks[0].error and result.tasks[0].error["code"] == "submission_ambiguous":
-                await self._not_sent(job.id, rest)
+                await self._fail_all(job.id, rest, endings.HELD_BACK)
                 return
-            await asyncio.gather(*(self._also(job.id, index, candidate) for index in rest))
+            # None of them ends the others' leases: each is awaited, whatever becomes of one.
+            sent = (self._also(job.id, index, candidate) for index in rest)
+            for failure in await asyncio.gather(*sent, return_exceptions=True):
+                if failure is not None:
+                    raise failure
             return
         assert refused is not None
-        for index in range(len(job.tasks)):
-            await self._change(job.id, transitions.failed(index, refused, now=time.time()))
-        await self._jobs.store.release(job.id)
+        # Freed first: whoever sees the refusal may come again with the same key.
+        await self._through(lambda: self._jobs.store.release(job.id))
+        await self._fail_all(job.id, range(len(job.tasks)), refused)
 
     async def _also(self, job_id: str, index: int, candidate: Candidate) -> None:
         """A further task of a job whose first was taken: it stays with that target."""
         result = await self._send(job_id, index, candidate)
         if isinstance(result, Refused):
-            await self._change(job_id, transitions.failed(index, result.error, now=time.time()))
+            await self._fail(job_id, index, result.error)
 
-    async def _not_sent(self, job_id: str, indexes: Sequence[int]) -> None:
+    async def _fail_all(self, job_id: str, indexes: Iterable[int], error: ApiError) -> None:
         for index in indexes:
-            await self._change(job_id, transitions.failed(index, transitions.LOST, now=time.time()))
+            await self._fail(job_id, index, error)
 
     async def _send(self, job_id: str, index: int, candidate: Candidate) -> Job | Refused:
         account, plan = candidate.account, candidate.plan
@@ -81,7 +87,7 @@ class Submitter:
         mark = transitions.sending(
             index,
             now=now,
-            until=now + LEASE,
+            until=now + self._jobs.lease,
             aim=_aim(candidate),
             long=plan.operation.long,
         )
@@ -92,7 +98,7 @@ class Submitter:
             except GatewayDown as down:
                 if down.certain:
                     return Refused(from_down(down))
-                return await self._fail(job_id, index, transitions.ambiguous(str(down)))
+                return await self._fail(job_id, index, endings.ambiguous(str(down)))
             return await self._taken(job_id, index, candidate, answer)
 
     async def _taken(
@@ -104,7 +110,7 @@ class Submitter:
             fault = redacted(fault, self._jobs.redactor)
             if fault.certain:
                 return Refused(from_fault(fault))
-            return await self._fail(job_id, index, transitions.ambiguous(fault.message))
+            return await self._fail(job_id, index, endings.ambiguous(fault.message))
         read = plan.operation.read
         assert read is not None, "only operations whose answer is read become jobs"
         call = Call(candidate.capability, plan.model, plan.request.body or {})
@@ -112,7 +118,7 @@ class Submitter:
             task = read(answer, call)
         except MalformedReply as exc:
             why = f"its answer could not be read ({exc})"
-            return await self._fail(job_id, index, transitions.ambiguous(why))
+            return await self._fail(job_id, index, endings.ambiguous(why))
         if task.state is State.FAILED and task.id is None and task.fault and task.fault.certain:
             # Refused in the shape of a failed task: there is none.
             return Refused(from_fault(redacted(task.fault, self._jobs.redactor)))
@@ -130,7 +136,11 @@ class Submitter:
         if cost is None:
             cost = ordered_price(candidate)
         if task.state is State.SUCCEEDED:
-            outcome = await outcome_of(task, account, self._jobs.media, now)
+            try:
+                outcome = await outcome_of(task, account, self._jobs.media, now)
+            except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt
+                failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
+                return await self._change(job_id, failed)
             outcome = replace(outcome, cost=cost)
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
@@ -145,10 +155,19 @@ class Submitter:
         return await self._change(job_id, transitions.failed(index, error, now=time.time()))
 
     async def _change(self, job_id: str, change: Change) -> Job:
-        job = await self._jobs.change(job_id, change)
+        job = await self._through(lambda: self._jobs.change(job_id, change))
         if job is None:
             raise GaveUp(job_id)
         return job
+
+    async def _through(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Work on the store, however long it is away: nobody but us knows what the gateway said."""
+        while True:
+            try:
+                return await work()
+            except StoreUnavailable as exc:
+                self._jobs.away(exc)
+            await asyncio.sleep(_AGAIN)
 
 
 def _aim(candidate: Candidate) -> Aim:

@@ -2,28 +2,16 @@
 
 A task goes new → sending → accepted → running → (fetching →) completed, or to failed from anywhere.
 An ended task never changes again, but for an id or a cost that arrives late; a job ends with the
-last of its tasks. Each function here makes a `Change` for `Store.update`, which declines (None)
+last of its tasks (what time alone ends is in `endings`). Each function here makes a `Change` for `Store.update`, which declines (None)
 where the state has moved on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proxy.errors import ApiError, gateway_error
+from proxy.errors import ApiError
 from proxy.store.base import Change, Entry, Job
-
-LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
-
-
-def ambiguous(why: str) -> ApiError:
-    """The gateway may have taken the work; nobody can tell, so it is never sent again."""
-    return gateway_error(
-        f"It is unknown whether the gateway took the request: {why}.", "submission_ambiguous"
-    )
-
-
-INTERRUPTED = ambiguous("the proxy stopped while it was being sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +51,10 @@ def accepted(index: int, task_id: str, *, at: float, cost: float | None, running
     """The gateway took it. On a task that was given up meanwhile only the id and the cost are kept."""
 
     def change(job: Job) -> Job | None:
-        entry = job.tasks[index]
-        if entry.ended:
-            late = job.with_task(index, task_id=entry.task_id or task_id, cost=cost)
-            return replace(late, cost=_sum(late.tasks))
+        if not job.tasks[index].submitting:
+            return _late(job, index, task_id, cost)
         state = "running" if running else "accepted"
-        return _derive(job.with_task(index, state=state, task_id=task_id, at=at, cost=cost), at)
+        return derived(job.with_task(index, state=state, task_id=task_id, at=at, cost=cost), at)
 
     return change
 
@@ -78,7 +64,7 @@ def progressed(index: int, *, at: float, running: bool, progress: int, poll_path
 
     def change(job: Job) -> Job | None:
         entry = job.tasks[index]
-        if entry.ended or entry.submitting:
+        if entry.ended or entry.submitting or entry.state == "fetching":
             return None
         state = "running" if running or entry.state == "running" else "accepted"
         moved = job.with_task(
@@ -88,7 +74,7 @@ def progressed(index: int, *, at: float, running: bool, progress: int, poll_path
             progress=max(progress, entry.progress),
             poll_path=poll_path,
         )
-        return _derive(moved, at)
+        return derived(moved, at)
 
     return change
 
@@ -111,7 +97,7 @@ def fetching(index: int, outcome: Outcome, *, now: float) -> Change:
     def change(job: Job) -> Job | None:
         if job.tasks[index].ended:
             return None
-        return _derive(_brought(job, index, outcome, state="fetching", at=now), now)
+        return derived(_brought(job, index, outcome, state="fetching", at=now), now)
 
     return change
 
@@ -120,12 +106,9 @@ def completed(index: int, outcome: Outcome, *, now: float) -> Change:
     """It is done. On a task that was given up meanwhile only the id and the cost are kept."""
 
     def change(job: Job) -> Job | None:
-        entry = job.tasks[index]
-        if entry.ended:
-            cost = entry.cost if outcome.cost is None else outcome.cost
-            late = job.with_task(index, task_id=entry.task_id or outcome.task_id, cost=cost)
-            return None if entry.state == "completed" else replace(late, cost=_sum(late.tasks))
-        return _derive(_brought(job, index, outcome, state="completed", at=None), now)
+        if job.tasks[index].ended:
+            return _late(job, index, outcome.task_id, outcome.cost)
+        return derived(_brought(job, index, outcome, state="completed", at=None), now)
 
     return change
 
@@ -138,12 +121,12 @@ def failed(
     cost: float | None = None,
     task_id: str | None = None,
 ) -> Change:
-    """It failed, at `cost` if the gateway says it charged."""
+    """It failed, at `cost` if the gateway says it charged. Late, only the id and the cost are kept."""
 
     def change(job: Job) -> Job | None:
         entry = job.tasks[index]
         if entry.ended:
-            return None
+            return _late(job, index, task_id, cost)
         failure = error.stored() | {"retry": bool(error.retry), "headers": error.headers}
         moved = job.with_task(
             index,
@@ -151,40 +134,9 @@ def failed(
             at=None,
             error=failure,
             cost=cost,
-            task_id=task_id or entry.task_id,
+            task_id=entry.task_id or task_id,
         )
-        return _derive(moved, now)
-
-    return change
-
-
-def orphaned(index: int, *, now: float) -> Change:
-    """Its submit's lease ran out: whoever sent it is gone."""
-
-    def change(job: Job) -> Job | None:
-        entry = job.tasks[index]
-        if not entry.submitting:
-            return None
-        error = LOST if entry.state == "new" else INTERRUPTED
-        return failed(index, error, now=now)(job)
-
-    return change
-
-
-def overdue(*, now: float, configured: Iterable[str]) -> Change:
-    """Its deadline has passed: whatever has not ended fails, a result that is there already counts."""
-    known = frozenset(configured)
-
-    def change(job: Job) -> Job | None:
-        if job.ended or now < job.deadline:
-            return None
-        for index, entry in enumerate(job.tasks):
-            if entry.state == "fetching":
-                job = _derive(job.with_task(index, state="completed", at=None), now)
-            elif not entry.ended:
-                error = _overdue_error(job, entry, known)
-                job = failed(index, error, now=now, cost=entry.cost)(job) or job
-        return job
+        return derived(moved, now)
 
     return change
 
@@ -194,16 +146,15 @@ def hidden(job: Job) -> Job | None:
     return None if job.deleted else replace(job, deleted=True)
 
 
-def _overdue_error(job: Job, entry: Entry, known: frozenset[str]) -> ApiError:
-    if job.provider not in known:
-        return gateway_error(
-            f"Provider '{job.provider}' is no longer configured.", "provider_not_configured"
-        )
-    if entry.submitting:
-        return LOST if entry.state == "new" else ambiguous("no answer came before the deadline")
-    return ApiError(
-        504, "provider_error", "provider_timeout", "The gateway did not finish before the deadline."
+def _late(job: Job, index: int, task_id: str | None, cost: float | None) -> Job:
+    """What is learnt of a task that has moved on: its id and its cost, each only if it was unknown."""
+    entry = job.tasks[index]
+    known = job.with_task(
+        index,
+        task_id=entry.task_id or task_id,
+        cost=cost if entry.cost is None else entry.cost,
     )
+    return replace(known, cost=_sum(known.tasks))
 
 
 def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | None) -> Job:
@@ -216,14 +167,14 @@ def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | 
         text=entry.text if outcome.text is None else outcome.text,
         detail=dict(outcome.detail or entry.detail),
         cost=entry.cost if outcome.cost is None else outcome.cost,
-        task_id=outcome.task_id or entry.task_id,
+        task_id=entry.task_id or outcome.task_id,
         progress=100,
     )
     known = [one for one in (moved.links_until, outcome.links_until) if one is not None]
     return replace(moved, links_until=min(known) if known else None)
 
 
-def _derive(job: Job, now: float) -> Job:
+def derived(job: Job, now: float) -> Job:
     """The job's own state, from its tasks'."""
     tasks = job.tasks
     cost = _sum(tasks)

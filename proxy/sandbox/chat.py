@@ -100,7 +100,7 @@ def plain_answer(prompt: str, reply: str | Callable[[str], str] | None) -> str:
     form: dict[str, Any] = {}
     if schema is not None and "json" in prompt.lower():
         form = {"type": "json_schema", "json_schema": {"schema": schema}}
-    elif re.search(r"\bjson object\b", prompt, re.IGNORECASE):
+    elif re.search(r"\bjson\b[^.]*\bobject\b", prompt, re.IGNORECASE):
         form = {"type": "json_object"}
     return _words(prompt, form, reply)
 

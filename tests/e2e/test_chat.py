@@ -8,7 +8,18 @@ import pytest
 
 from proxy.sandbox import Sandbox
 from tests import openapi
-from tests.chatting import CHAT, HELLO, PASSING, ROWS, body, chunks_of, finishes, refused, said
+from tests.chatting import (
+    CHAT,
+    HELLO,
+    PASSING,
+    ROWS,
+    TARGETS,
+    body,
+    chunks_of,
+    finishes,
+    refused,
+    said,
+)
 from tests.harness import Proxy
 
 TOOL: Any = {
@@ -40,8 +51,8 @@ def sent(gateways: Sandbox, route: str) -> Any:
 
 
 @pytest.mark.parametrize("route", ROWS)
-def test_answers_and_chunks_are_as_openai_describes_them(proxy: Proxy, route: str) -> None:
-    with proxy.http() as client:
+def test_answers_and_chunks_are_as_openai_describes_them(shared: Proxy, route: str) -> None:
+    with shared.http() as client:
         whole = client.post(CHAT, json=body(route))
         assert whole.headers["content-type"] == "application/json"
         openapi.check("POST", CHAT, 200, whole.json())
@@ -52,23 +63,14 @@ def test_answers_and_chunks_are_as_openai_describes_them(proxy: Proxy, route: st
     assert said(chunks) == message["content"]
     assert finishes(chunks) == ["stop"]
     for answer in (whole, streamed):
-        provider, _, model = ROUTES_TARGETS[route].partition("/")
+        provider, _, model = TARGETS[route].partition("/")
         assert answer.headers["x-anygate-provider"] == provider
         assert answer.headers["x-anygate-model"] == model
 
 
-ROUTES_TARGETS = {
-    "gpt-4o-mini": "apiin-one/gemini",
-    "chat-openai": "openai/gpt-4o-mini",
-    "chat-onysoft": "onysoft/gpt-4o-mini",
-    "chat-shop": "aigate-shop/openai/gpt-4o-mini",
-    "chat-text": "ai-gate-one/text",
-}
-
-
 @pytest.mark.parametrize("route", ROWS)
-async def test_the_async_sdk_reads_both(proxy: Proxy, route: str) -> None:
-    async with proxy.async_sdk() as client:
+async def test_the_async_sdk_reads_both(shared: Proxy, route: str) -> None:
+    async with shared.async_sdk() as client:
         whole = await client.chat.completions.create(model=route, messages=HELLO)
         stream = await client.chat.completions.create(model=route, messages=HELLO, stream=True)
         parts = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
@@ -76,8 +78,8 @@ async def test_the_async_sdk_reads_both(proxy: Proxy, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", PASSING)
-def test_tools_are_called(proxy: Proxy, gateways: Sandbox, route: str) -> None:
-    with proxy.sdk() as client:
+def test_tools_are_called(shared: Proxy, gateways: Sandbox, route: str) -> None:
+    with shared.sdk() as client:
         whole = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
         calls = whole.choices[0].message.tool_calls
         assert calls is not None
@@ -93,8 +95,8 @@ def test_tools_are_called(proxy: Proxy, gateways: Sandbox, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", PASSING)
-def test_a_tool_s_result_goes_back(proxy: Proxy, route: str) -> None:
-    with proxy.sdk() as client:
+def test_a_tool_s_result_goes_back(shared: Proxy, route: str) -> None:
+    with shared.sdk() as client:
         first = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
         message = first.choices[0].message
         assert message.tool_calls is not None
@@ -111,7 +113,7 @@ def test_a_tool_s_result_goes_back(proxy: Proxy, route: str) -> None:
 # apiin.one's double knows the page's parameters only.
 @pytest.mark.parametrize("route", ["chat-openai", "chat-onysoft", "chat-shop"])
 def test_what_a_gateway_takes_reaches_it_unchanged(
-    proxy: Proxy, gateways: Sandbox, route: str
+    shared: Proxy, gateways: Sandbox, route: str
 ) -> None:
     picture = {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}
     messages: Any = [{"role": "user", "content": [{"type": "text", "text": "What?"}, picture]}]
@@ -129,18 +131,18 @@ def test_what_a_gateway_takes_reaches_it_unchanged(
         "presence_penalty": 0.1,
         "logit_bias": {"50256": -100},
     }
-    with proxy.sdk() as client:
+    with shared.sdk() as client:
         made = client.chat.completions.create(model=route, messages=messages, **given)
     assert len(made.choices) == 2
     assert made.choices[1].logprobs is not None
     native = dict(sent(gateways, route))
-    assert native.pop("model") == ROUTES_TARGETS[route].partition("/")[2]
+    assert native.pop("model") == TARGETS[route].partition("/")[2]
     assert native == {"messages": messages, **given}
 
 
 @pytest.mark.parametrize("route", ["chat-openai", "chat-onysoft", "chat-shop"])
-def test_choices_and_logprobs_stream(proxy: Proxy, route: str) -> None:
-    with proxy.http() as client:
+def test_choices_and_logprobs_stream(shared: Proxy, route: str) -> None:
+    with shared.http() as client:
         answer = client.post(
             CHAT, json=body(route, n=3, logprobs=True, stream=True, stop=["sandbox"])
         )
@@ -150,10 +152,10 @@ def test_choices_and_logprobs_stream(proxy: Proxy, route: str) -> None:
 
 
 def test_unknown_fields_and_provider_options_reach_a_gateway_that_takes_them(
-    proxy: Proxy, gateways: Sandbox
+    shared: Proxy, gateways: Sandbox
 ) -> None:
     gateways["openai"].fault("chat", status=200, body=WHOLE)
-    with proxy.sdk() as client:
+    with shared.sdk() as client:
         client.chat.completions.create(
             model="chat-openai",
             messages=HELLO,
@@ -183,9 +185,9 @@ WHOLE = {
 
 @pytest.mark.parametrize("field", ["model", "stream"])
 def test_provider_options_cannot_touch_what_is_ours(
-    proxy: Proxy, gateways: Sandbox, field: str
+    shared: Proxy, gateways: Sandbox, field: str
 ) -> None:
-    with proxy.http() as client:
+    with shared.http() as client:
         answer = client.post(CHAT, json=body("gpt-4o-mini", provider_options={field: "x"}))
     if field == "model":
         refused(answer, 400, "unsupported_parameter", "provider_options.model")
@@ -194,27 +196,27 @@ def test_provider_options_cannot_touch_what_is_ours(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_apiin_gets_stream_and_thoughts_always(
-    proxy: Proxy, gateways: Sandbox, stream: bool
+    shared: Proxy, gateways: Sandbox, stream: bool
 ) -> None:
-    with proxy.http() as client:
+    with shared.http() as client:
         answer = client.post(CHAT, json=body("gpt-4o-mini", **({"stream": True} if stream else {})))
     assert answer.status_code == 200
     native = sent(gateways, "gpt-4o-mini")
     assert (native["stream"], native["include_thoughts"]) == (stream, False)
 
 
-def test_apiin_s_thoughts_come_when_asked_for(proxy: Proxy, gateways: Sandbox) -> None:
-    with proxy.http() as client:
+def test_apiin_s_thoughts_come_when_asked_for(shared: Proxy, gateways: Sandbox) -> None:
+    with shared.http() as client:
         answer = client.post(CHAT, json=body("gpt-4o-mini", include_thoughts=True))
     assert answer.json()["choices"][0]["message"]["reasoning_content"]
     openapi.check("POST", CHAT, 200, answer.json())
 
 
 @pytest.mark.parametrize("variant", ["", "chat_object", "chat_full", "sparse_chunks"])
-def test_apiin_s_samples_come_out_complete(proxy: Proxy, gateways: Sandbox, variant: str) -> None:
+def test_apiin_s_samples_come_out_complete(shared: Proxy, gateways: Sandbox, variant: str) -> None:
     if variant:
         gateways["apiin.one"].variants.add(variant)
-    with proxy.http() as client:
+    with shared.http() as client:
         whole = client.post(CHAT, json=body("gpt-4o-mini")).json()
         chunks = chunks_of(client.post(CHAT, json=body("gpt-4o-mini", stream=True)).text)
     openapi.check("POST", CHAT, 200, whole)
@@ -227,28 +229,28 @@ def test_apiin_s_samples_come_out_complete(proxy: Proxy, gateways: Sandbox, vari
 
 @pytest.mark.parametrize("route", ["chat-openai", "chat-shop"])
 def test_sparse_answers_of_compatible_servers_are_mended(
-    proxy: Proxy, gateways: Sandbox, route: str
+    shared: Proxy, gateways: Sandbox, route: str
 ) -> None:
     gateways[ROWS[route]].variants.add("sparse_chat")
-    with proxy.sdk() as client:
+    with shared.sdk() as client:
         whole = client.chat.completions.create(model=route, messages=HELLO)
         assert whole.choices[0].finish_reason == "stop"
-    with proxy.http() as client:
+    with shared.http() as client:
         chunks = chunks_of(client.post(CHAT, json=body(route, stream=True)).text)
     assert said(chunks) == whole.choices[0].message.content
 
 
 @pytest.mark.parametrize("route", ["chat-openai", "chat-onysoft", "chat-shop"])
 @pytest.mark.parametrize("form", [{"type": "json_object"}, SCHEMA])
-def test_response_format_passes(proxy: Proxy, route: str, form: Any) -> None:
-    with proxy.sdk() as client:
+def test_response_format_passes(shared: Proxy, route: str, form: Any) -> None:
+    with shared.sdk() as client:
         made = client.chat.completions.create(model=route, messages=HELLO, response_format=form)
     assert isinstance(json.loads(made.choices[0].message.content or ""), dict)
 
 
 @pytest.mark.parametrize("route", ROWS)
-def test_the_usage_chunk_comes_when_asked_for(proxy: Proxy, route: str) -> None:
-    with proxy.http() as client:
+def test_the_usage_chunk_comes_when_asked_for(shared: Proxy, route: str) -> None:
+    with shared.http() as client:
         asked = body(route, stream=True, stream_options={"include_usage": True})
         *before, last = chunks_of(client.post(CHAT, json=asked).text)
         without = chunks_of(client.post(CHAT, json=body(route, stream=True)).text)
@@ -258,15 +260,15 @@ def test_the_usage_chunk_comes_when_asked_for(proxy: Proxy, route: str) -> None:
     assert not any(chunk.get("usage") for chunk in [*before, *without])
 
 
-def test_a_default_model_answers_where_none_is_named(proxy: Proxy, gateways: Sandbox) -> None:
-    with proxy.http() as client:
+def test_a_default_model_answers_where_none_is_named(shared: Proxy, gateways: Sandbox) -> None:
+    with shared.http() as client:
         assert client.post(CHAT, json={"messages": HELLO}).status_code == 200
         direct = client.post(CHAT, json=body("openai/gpt-4o"))
     assert direct.headers["x-anygate-model"] == "gpt-4o"
     assert len(gateways["apiin.one"].log) == 1
 
 
-def test_sdk_exceptions_are_raised_by_status(proxy: Proxy) -> None:
-    with proxy.sdk() as client, pytest.raises(openai.NotFoundError) as caught:
+def test_sdk_exceptions_are_raised_by_status(shared: Proxy) -> None:
+    with shared.sdk() as client, pytest.raises(openai.NotFoundError) as caught:
         client.chat.completions.create(model="nope", messages=HELLO)
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")

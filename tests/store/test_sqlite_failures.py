@@ -152,7 +152,7 @@ def take_the_lock(db: sqlite3.Connection) -> str:
 
 
 async def test_a_reader_that_is_locked_out_tries_again(path, neighbour):
-    reader = Reader(Database(path, patience=5.0, readonly=True))
+    reader = Reader(Database(path, patience=5.0))
     neighbour.execute("BEGIN IMMEDIATE")
     caller = asyncio.create_task(reader.call(take_the_lock))
     await asyncio.sleep(0)
@@ -162,7 +162,7 @@ async def test_a_reader_that_is_locked_out_tries_again(path, neighbour):
 
 
 async def test_a_reader_is_locked_out_only_so_long(path, neighbour):
-    reader = Reader(Database(path, patience=0.0, readonly=True))
+    reader = Reader(Database(path, patience=0.0))
     neighbour.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
         await reader.call(take_the_lock)

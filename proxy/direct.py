@@ -1,0 +1,60 @@
+"""The proxy inside a command: `--direct` serves the configuration on a free loopback port, and asks that."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from proxy import serve
+from proxy.app import make_app
+from proxy.config import Config
+from proxy.service import Service
+from translators import TRANSLATORS
+
+
+class _Server(uvicorn.Server):
+    """A server in a thread: it tells when it is up, and leaves signals to the main thread."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        try:
+            await super().startup(sockets)  # type: ignore[arg-type]
+        finally:
+            self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def direct(path: Path) -> Iterator[tuple[str, str]]:
+    """URL and client key of a proxy that lives as long as the block; its store is the configuration's."""
+    config = serve.read(path)
+    service = Service(config, TRANSLATORS)
+    settings = uvicorn.Config(
+        make_app(service), log_config=None, access_log=False, lifespan="on", ws="none"
+    )
+    server = _Server(settings)
+    listener = serve.bind("127.0.0.1", 0)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        server.up.wait()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", _key(config)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _key(config: Config) -> str:
+    """A client key of the configuration's own that is there in full, or none where none is needed."""
+    texts = [one.key.get_secret_value() for one in config.keys or ()]
+    return next((one for one in texts if not one.startswith("sha256:")), "none")

@@ -1,0 +1,142 @@
+"""Requests other than chat that an OpenAI-like gateway answers itself: sent on, and passed back as they come.
+
+Of a gateway's headers only the type of the content goes to the client, and that by an allow-list.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from enum import Enum
+
+import httpx
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.driver import read_whole
+from proxy.endpoints import through
+from proxy.endpoints.common import flag, missing, options_of, without_own
+from proxy.endpoints.passing import first_that_answers, teller
+from proxy.errors import GatewayFault
+from proxy.exchange import exchange_of
+from proxy.forms import read_json, read_params
+from proxy.ranges import Body, length_of, peek, whole
+from proxy.redact import Redactor
+from proxy.routing import Ask, Candidate
+from proxy.runtime import Runtime
+from proxy.sniff import HEAD, essence, type_of
+from proxy.sse import EventStream, begun
+from translators.core import Answer, Capability, Translator
+from translators.errors import MalformedReply
+
+_JSON = "application/json"
+
+
+class Shape(Enum):
+    """What a good answer may be besides events and JSON."""
+
+    JSON = frozenset[str]()
+    TEXT = frozenset({"text/plain", "text/vtt", "application/x-subrip"})
+    AUDIO = frozenset({"audio/*"})  # whatever sounds: it passes through in constant memory
+
+
+def _endpoint(
+    name: str, capability: Capability, *needs: str, shape: Shape = Shape.JSON
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that is sent on. `needs`: what no gateway can do without.
+
+    Raises ApiError and TranslationError: 400 unsupported_endpoint where no target has it.
+    """
+
+    async def forwarded(request: Request) -> Response:
+        exchange = exchange_of(request)
+        exchange.endpoint = name
+        runtime = exchange.service.runtime
+        read = read_params if shape is Shape.TEXT else read_json
+        params = await read(request, runtime.max_body)
+        for one in needs:
+            if one not in params:
+                raise missing(one)
+        stream = flag(params, "stream")
+        resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
+        ask = Ask(capability, without_own(params), options_of(params))
+        return await first_that_answers(
+            request,
+            runtime.router.candidates(resolved, ask),
+            ask=lambda one: answer(request, one, shape, stream=stream),
+            order=_no_job,
+        )
+
+    return forwarded
+
+
+async def _no_job(candidates: Sequence[Candidate]) -> Response:
+    raise AssertionError("no gateway does this by task")
+
+
+completions = _endpoint("completions", Capability.COMPLETION, "prompt")
+embeddings = _endpoint("embeddings", Capability.EMBEDDING, "input")
+moderations = _endpoint("moderations", Capability.MODERATION, "input")
+responses = _endpoint("responses", Capability.RESPONSE)
+translations = _endpoint("translations", Capability.TRANSLATION, "file", shape=Shape.TEXT)
+
+
+async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream: bool) -> Response:
+    """One target's answer. `stream`: the client asked for events; a gateway may answer whole all the same.
+
+    Raises GatewayDown, GatewayFault, MalformedReply, or ApiError 502 for a page instead of a file.
+    """
+    exchange = exchange_of(request)
+    runtime = exchange.service.runtime
+    account = candidate.account
+    native = await _native(runtime, candidate, shape, stream=stream)
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(runtime.driver.exchange(account, native))
+        said = essence(upstream.headers.get("content-type"))
+        if upstream.status_code == 200 and "json" not in said:
+            if stream and not said.startswith("audio/"):
+                events = through.events(upstream, account.row, runtime.redactor)
+                first = await begun(events)
+                close = stack.pop_all().aclose
+                return EventStream(events, first=first, close=close, told=teller(exchange))
+            if shape is Shape.AUDIO:
+                size = length_of(upstream)
+                head, rest = await peek(whole(upstream, size), HEAD)
+                headers = {"content-type": type_of(said, head, None)}
+                return Body(rest, stack.pop_all().aclose, headers, size)
+        raw = await read_whole(upstream)
+    told = Answer(upstream.status_code, upstream.headers, raw)
+    return _whole(told, account.row, shape, runtime.redactor)
+
+
+async def _native(
+    runtime: Runtime, candidate: Candidate, shape: Shape, *, stream: bool
+) -> httpx.Request:
+    planned = candidate.plan.request
+    if planned.form:
+        return await runtime.driver.native(candidate.account, planned)
+    accept = "text/event-stream" if stream else _JSON
+    if shape is Shape.AUDIO:
+        accept = "*/*"
+    body = orjson.dumps(planned.body)
+    return runtime.driver.json_request(candidate.account, planned.path, body, accept)
+
+
+def _whole(answer: Answer, row: Translator, shape: Shape, redactor: Redactor) -> Response:
+    """An answer that is not streamed. Raises GatewayFault or MalformedReply."""
+    raw, kind = answer.raw, essence(answer.headers.get("content-type"))
+    text = answer.ok and kind in shape.value
+    plain = answer.ok and b'"error"' not in raw
+    if plain and (text or raw.lstrip()[:1] + raw.rstrip()[-1:] == b"{}"):
+        return Response(raw, media_type=kind if text else _JSON)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        if answer.ok and not text:
+            raise MalformedReply("The gateway's answer is not JSON.") from exc
+        body = None
+    fault = row.refuse(Answer(answer.status, answer.headers, raw, body))
+    if fault is not None:
+        raise GatewayFault(fault)
+    if not text and not isinstance(body, dict):
+        raise MalformedReply("The gateway's answer is not an object.")
+    return Response(through.redacted(raw, redactor), media_type=kind if text else _JSON)

@@ -1,0 +1,81 @@
+"""Storing what a finished task made, before its gateway's links die."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from proxy.accounts import Account
+from proxy.errors import ApiError, GatewayDown
+from proxy.jobs import transitions
+from proxy.jobs.transitions import Outcome
+from proxy.store.base import Due, Entry, Job
+
+if TYPE_CHECKING:
+    from proxy.jobs.engine import Jobs
+    from proxy.jobs.poll import Poller
+
+_LONGEST = 300.0  # seconds for one file
+
+
+class Fetcher:
+    def __init__(self, jobs: "Jobs", poller: "Poller") -> None:
+        self._jobs = jobs
+        self._poller = poller
+
+    async def fetch(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
+        """Store a finished task's files; those that cannot be had any more stay links."""
+        assets: list[dict[str, Any]] = []
+        done = None
+        try:
+            async with self._leased(due):
+                for asset in entry.assets:
+                    assets.append(await self._stored(asset, job, account))
+            outcome = Outcome(assets=tuple(assets))
+            done = await self._jobs.change(
+                due.job_id, transitions.completed(due.index, outcome, now=time.time())
+            )
+        except (GatewayDown, TimeoutError):
+            await self._poller.later(due, self._poller.pause(entry))
+        finally:
+            if done is None or done.tasks[due.index].assets != assets:
+                await self._jobs.media.remove(_new(entry.assets, assets))
+
+    async def _stored(self, asset: Mapping[str, Any], job: Job, account: Account) -> dict[str, Any]:
+        """The asset with its file. Raises GatewayDown or TimeoutError where it may be had later."""
+        if "file" in asset or "url" not in asset:
+            return dict(asset)
+        try:
+            async with asyncio.timeout(_LONGEST):
+                return await self._jobs.media.keep(self._jobs.driver, dict(asset), account)
+        except (GatewayDown, TimeoutError, ApiError) as exc:
+            alive = time.time() < asset.get("expires", job.deadline)
+            if not alive or (isinstance(exc, ApiError) and exc.status < 500):
+                return dict(asset)
+            if isinstance(exc, ApiError):
+                raise GatewayDown(exc.message) from exc
+            raise
+
+    @asynccontextmanager
+    async def _leased(self, due: Due) -> AsyncIterator[None]:
+        """A file may take longer than a poll's lease: meanwhile nobody else begins to fetch it."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._jobs.lease / 4)
+                until = time.time() + self._jobs.lease
+                await self._jobs.store.postpone([(due, until)])
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+
+def _new(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """The files that were stored in vain."""
+    known = {one.get("file") for one in before}
+    return [str(one["file"]) for one in after if "file" in one and one["file"] not in known]
