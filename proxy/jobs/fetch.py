@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from proxy.accounts import Account
 from proxy.errors import ApiError, GatewayDown
 from proxy.jobs import transitions
 from proxy.jobs.transitions import Outcome
-from proxy.store.base import Due, Entry, Job
+from proxy.store.base import Due, Entry, Job, StoreUnavailable
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -65,7 +65,8 @@ class Fetcher:
             while True:
                 await asyncio.sleep(self._jobs.lease / 4)
                 until = time.time() + self._jobs.lease
-                await self._jobs.store.postpone([(due, until)])
+                with suppress(StoreUnavailable):
+                    await self._jobs.store.postpone([(due, until)])
 
         renewing = asyncio.create_task(renew())
         try:

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
 _LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _PARALLEL = 200
-_BATCH = 100
+_SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
 
@@ -33,6 +35,7 @@ class Poller:
         self._fetcher = Fetcher(jobs, self)
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._busy: Counter[str] = Counter()
 
     def wake(self) -> None:
         """Something new is due soon."""
@@ -62,27 +65,35 @@ class Poller:
 
     async def _round(self) -> float:
         """Start what is due; the seconds until there is more to do."""
-        room = min(_BATCH, _PARALLEL - len(self._running))
+        room = min(_SHARE, _PARALLEL - len(self._running))
+        providers = [name for name in self._jobs.accounts if not self._full(name)]
         if room <= 0:
             return _IDLE
-        providers = tuple(self._jobs.accounts)
         now = time.time()
         due = await self._jobs.store.lease(
             submitting=False, providers=providers, until=now + self._jobs.lease, limit=room
         )
         for one in due:
+            self._busy[one.provider] += 1
             task = asyncio.create_task(self._guarded(one))
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, one.provider))
         if len(due) == room:
             return 0.0
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _full(self, provider: str) -> bool:
+        """Whether enough polls are under way there: half of its connections are for submits and chat."""
+        account = self._jobs.accounts.get(provider)
+        most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
+        return self._busy[provider] >= max(most, 1)
+
+    def _ended(self, provider: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if len(self._running) >= _PARALLEL - _BATCH:
+        if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
             self._wake.set()
+        self._busy[provider] -= 1
 
     async def _guarded(self, due: Due) -> None:
         try:

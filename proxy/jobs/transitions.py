@@ -2,8 +2,8 @@
 
 A task goes new → sending → accepted → running → (fetching →) completed, or to failed from anywhere.
 An ended task never changes again, but for an id or a cost that arrives late; a job ends with the
-last of its tasks (what time alone ends is in `endings`). Each function here makes a `Change` for `Store.update`, which declines (None)
-where the state has moved on.
+last of its tasks. Each function here makes a `Change` for `Store.update`, which declines (None) where
+the state has moved on. What time alone ends is in `endings`.
 """
 
 from collections.abc import Mapping
