@@ -10,8 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.edge import Edge
 from proxy.endpoints import (
+    accounts,
+    audio,
     callbacks,
     chat,
+    forward,
     images,
     jobs,
     models,
@@ -40,6 +43,16 @@ ROUTES = [
     Route("/v1/jobs/{id}", jobs.delete, methods=["DELETE"]),
     Route("/v1/jobs/{id}/content", jobs.content, methods=["GET"]),
     Route("/callbacks/{id}/{secret}", callbacks.callback, methods=["POST"]),
+    Route("/v1/audio/speech", audio.speech, methods=["POST"]),
+    Route("/v1/audio/transcriptions", audio.transcribe, methods=["POST"]),
+    Route("/v1/audio/translations", forward.translations, methods=["POST"]),
+    Route("/v1/completions", forward.completions, methods=["POST"]),
+    Route("/v1/embeddings", forward.embeddings, methods=["POST"]),
+    Route("/v1/moderations", forward.moderations, methods=["POST"]),
+    Route("/v1/responses", forward.responses, methods=["POST"]),
+    Route("/v1/providers", accounts.listed, methods=["GET"]),
+    Route("/v1/providers/{name}/balance", accounts.balance, methods=["GET"]),
+    Route("/v1/providers/{name}/prices", accounts.prices, methods=["GET"]),
     Route("/v1/models", models.listed, methods=["GET"]),
     Route("/v1/models/{id:path}", models.retrieve, methods=["GET"]),
     Route("/healthz", operations.health, methods=["GET"]),

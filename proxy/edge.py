@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from proxy.delivery import deliver
 from proxy.errors import INVALID, ApiError, internal, invalid, not_found, to_api_error
 from proxy.exchange import Exchange
 from proxy.service import Service
@@ -47,7 +48,10 @@ class Edge:
                 headers["x-request-id"] = exchange.id
                 for name, value in exchange.headers.items():
                     headers[name] = value
-            await send(message)
+            if exchange.delivers is None:
+                await send(message)
+            elif await deliver(message, receive, send):
+                await self._service.jobs.delivered(exchange.delivers)
 
         try:
             self._admit(scope, exchange)

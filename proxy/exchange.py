@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request. `headers`: of its answer, whatever that turns out to be."""
+    """One request. `headers`: of its answer, whatever that turns out to be; `delivers`: the id of the job
+    whose outcome that answer tells."""
 
     service: "Service"
     id: str = field(default_factory=lambda: "req_" + secrets.token_hex(12))
@@ -25,6 +26,12 @@ class Exchange:
     provider: str = ""
     target: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    delivers: str | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the request came."""
+        return time.monotonic() - self.started
 
     def answered_by(self, provider: str, target: str, dropped: tuple[str, ...] = ()) -> None:
         """Note which target answers; what it could not take is named to the client."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,8 +24,7 @@ from translators import TRANSLATORS
 
 log = logging.getLogger("anygate")
 
-_CONFIG = "ANYGATE_CONFIG"  # how a worker process learns what it serves
-_PARENT = "ANYGATE_PARENT"
+_SERVED = "ANYGATE_SERVED"  # how a worker process learns what it serves: JSON of `_Served`
 _TICK = 1.0  # seconds between looks at the configuration's file and at the parent process
 
 
@@ -36,6 +37,27 @@ class Place:
     workers: int = 1
 
 
+@dataclass(frozen=True)
+class _Served:
+    """What a worker process serves. `parent`: the process that started it, without which it ends."""
+
+    config: str
+    host: str
+    workers: int
+    parent: int
+
+    def read(self) -> Config:
+        """The configuration; raises ConfigError, also where it may not be served here."""
+        path = Path(self.config)
+        found = read(path)
+        bound = found.model_copy(
+            update={"server": found.server.model_copy(update={"host": self.host})}
+        )
+        if problems := bound.check_binding(self.workers):
+            raise ConfigError(f"{path}: {problem}" for problem in problems)
+        return found
+
+
 def read(path: Path) -> Config:
     """The configuration; raises ConfigError."""
     return load(path, rows=TRANSLATORS)
@@ -43,8 +65,9 @@ def read(path: Path) -> Config:
 
 def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) -> None:
     """Serve until a signal ends it. `ready` is told the port once it is bound."""
-    os.environ[_CONFIG] = str(path.absolute())
-    os.environ[_PARENT] = str(os.getpid())
+    served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
+    os.environ[_SERVED] = json.dumps(asdict(served))
+    _ignore_hup()
     settings = uvicorn.Config(
         "proxy.serve:worker",
         factory=True,
@@ -89,26 +112,50 @@ class _Workers(Multiprocess):
 
     def handle_hup(self) -> None:
         for process in self.processes:
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGHUP)
+            with contextlib.suppress(ProcessLookupError):  # just died: its successor reads anyway
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGHUP)
 
 
 def worker() -> ASGIApp:
     """The application of one worker process."""
+    _ignore_hup()
     _log_to_stderr()
-    path = Path(os.environ[_CONFIG])
-    service = Service(read(path), TRANSLATORS, load=lambda: read(path))
-    return make_app(service, background=lambda: _attend(service, path))
+    served = _Served(**json.loads(os.environ[_SERVED]))
+    service = Service(_first(served), TRANSLATORS, load=served.read)
+    return make_app(service, background=lambda: _attend(service, served))
 
 
-async def _attend(service: Service, path: Path) -> None:
+def _first(served: _Served) -> Config:
+    """The configuration that a worker starts with.
+
+    One that is started in place of another may find the file broken meanwhile: it waits for a better
+    one, while the others go on with what they have. Raises ConfigError in a process that is alone.
+    """
+    try:
+        return served.read()
+    except ConfigError as exc:
+        if served.parent == os.getpid():
+            raise
+        log.error("a new worker waits for a configuration that it can use:\n%s", exc)
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # uvicorn's would wait for us
+    while os.getppid() == served.parent:
+        time.sleep(_TICK)
+        with contextlib.suppress(ConfigError):
+            found = served.read()
+            signal.signal(signal.SIGTERM, handler)
+            return found
+    sys.exit(1)
+
+
+async def _attend(service: Service, served: _Served) -> None:
     """Reload on SIGHUP or a change of the file, and end when the process that started us is gone."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
     with contextlib.suppress(ValueError, RuntimeError):  # not the main thread: no signals there
         loop.add_signal_handler(signal.SIGHUP, changed.set)
-    parent = int(os.environ.get(_PARENT, "0"))
-    watched = parent not in (0, os.getpid())
+    watched = served.parent != os.getpid()
+    path = Path(served.config)
     seen = _stamp(path)
     while True:
         with contextlib.suppress(TimeoutError):
@@ -118,7 +165,7 @@ async def _attend(service: Service, path: Path) -> None:
             changed.clear()
             seen = _stamp(path)
             _reload(service)
-        if watched and os.getppid() != parent:
+        if watched and os.getppid() != served.parent:
             signal.raise_signal(signal.SIGTERM)
             watched = False
 
@@ -128,6 +175,8 @@ def _reload(service: Service) -> None:
         service.reload()
     except ConfigError as exc:
         log.error("the changed configuration is not used:\n%s", exc)
+    except Exception:  # our own fault: what is served goes on being served
+        log.exception("the changed configuration is not used")
     else:
         log.info("configuration reloaded")
 
@@ -140,6 +189,12 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         return stat.st_mtime_ns, beside.stat().st_mtime_ns if beside.exists() else 0
     except OSError:
         return None
+
+
+def _ignore_hup() -> None:
+    """Until it means a reload: by default a SIGHUP ends a process, and one may come at its start."""
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _log_to_stderr() -> None:

@@ -11,9 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from proxy.edge import ClientGone, tell
-from proxy.errors import ApiError, to_api_error
 from proxy.exchange import Exchange
-from proxy.service import KEEP_ALIVE
 from translators.framing import encode
 
 T = TypeVar("T")
@@ -38,7 +36,6 @@ class EventStream(Response):
         *,
         first: asyncio.Task[bytes] | None = None,
         close: Callable[[], Awaitable[object]] | None = None,
-        told: object = None,
     ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
@@ -133,7 +130,7 @@ class _Pulse:
         await self._send({"type": "http.response.body", "body": comment, "more_body": True})
 
 
-async def begun(events: AsyncIterator[bytes], wait: float = KEEP_ALIVE) -> asyncio.Task[bytes]:
+async def begun(events: AsyncIterator[bytes], wait: float) -> asyncio.Task[bytes]:
     """The first event, waited for up to `wait` seconds: until it comes, an error can still be a status.
 
     Raises what the first event raises; a task that is still running comes back as it is.
@@ -177,8 +174,3 @@ async def _gone(receive: Receive, work: "asyncio.Task[Any]") -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     work.cancel()
-
-
-def told(exc: Exception) -> ApiError:
-    """The error of an exception, for an event within a stream."""
-    return to_api_error(exc) or ApiError(500, "server_error", "internal_error", "Internal error.")

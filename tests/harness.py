@@ -87,6 +87,12 @@ class Proxy:
             base_url=self.url, headers=headers, timeout=30, trust_env=False, **options
         )
 
+    def async_http(self, **options: Any) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {self.key}"} | options.pop("headers", {})
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=30, trust_env=False, **options
+        )
+
     def sdk(self, **options: Any) -> openai.OpenAI:
         """The real SDK, strict about every answer. Close it, or use it as a context manager."""
         settings = {"max_retries": 0, "timeout": 30.0, **options}

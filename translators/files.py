@@ -59,6 +59,8 @@ def reference_param(call: Call) -> str:
         Capability.VIDEO_EXTENSION: "video",
         Capability.TRANSCRIPTION: "file",
         Capability.TRANSLATION: "file",
+        Capability.SOUND: "audio",
+        Capability.MUSIC: "audio",
     }.get(call.capability, "input_reference")
 
 

@@ -89,6 +89,8 @@ def _chunk_choice(choice: Any) -> bool:
         return False
     if "role" in delta and not _in(delta["role"], ROLES):
         return False
+    if type(delta.get("content")) not in _TEXT_OR_NULL:
+        return False
     if "tool_calls" in delta:
         return type(delta["tool_calls"]) is list and all(map(_call_chunk, delta["tool_calls"]))
     return "function_call" not in delta or delta["function_call"] is not None

@@ -21,7 +21,7 @@ from translators.core import (
 )
 from translators.errors import UnsupportedValue
 from translators.fields import ABSENT, DROP, MODEL, Table, const, extra, take
-from translators.files import inline, one_source
+from translators.files import hosted_url, inline, one_source
 from translators.onysoft_answers import SOUNDS, read_pictures, read_submit, refuse, status
 from translators.onysoft_images import ANY_IMAGE, IMAGES, UPSCALE
 from translators.onysoft_models import MANY, MAX_REQUEST, NATIVE, family
@@ -29,7 +29,14 @@ from translators.onysoft_videos import ANY_VIDEO, VIDEO_EDITS, VIDEOS
 from translators.openai import models
 from translators.specs import array, boolean, number, text
 
-_SOUND = one_source(inline(MAX_REQUEST - 100_000, many=False))
+_INLINE_SOUND = one_source(inline(MAX_REQUEST - 100_000, many=False))
+_HOSTED_SOUND = one_source(hosted_url)
+
+
+def _sound(value: Any, call: Call) -> Any:
+    """A sound's URL. The page promises data URIs for pictures alone: one goes only where we have no address."""
+    return (_HOSTED_SOUND if call.callback else _INLINE_SOUND)(value, call)
+
 
 SPOKEN: Table = {
     "model": MODEL,
@@ -51,7 +58,7 @@ EFFECT: Table = {
 
 HEARD: Table = {
     "model": MODEL,
-    "audio_url": take(("audio", "file"), _SOUND),
+    "audio_url": take(("audio", "file"), _sound),
 }
 
 # The page shows music with a prompt only; the other names are Suno's [E].
@@ -62,7 +69,7 @@ SONG: Table = {
     "style": extra(text()),
     "title": extra(text()),
     "instrumental": extra(boolean()),
-    "audio_url": take(("audio", "file"), _SOUND),
+    "audio_url": take(("audio", "file"), _sound),
 }
 
 

@@ -96,8 +96,9 @@ def plan(
     dropped = [name for name, value in body.items() if value is DROP]
     dropped = [param_of(operation.table, name) for name in dropped]
     body = {name: value for name, value in body.items() if value is not DROP}
-    # What passes through is served by the gateway, not by the endpoint.
-    body, left_out = _others(operation, call, body, handled if operation.read else frozenset())
+    if operation.open and operation.read is None:
+        handled = frozenset()  # the gateway serves all of what passes through
+    body, left_out = _others(operation, call, body, handled)
     dropped += left_out
     body = _with_options(operation, call, body)
     for name in operation.needs:

@@ -1,8 +1,7 @@
 """/v1/audio: speech (and whatever else sounds), transcriptions; the client waits, a job does the work."""
 
 import base64
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import orjson
 from starlette.requests import Request
@@ -19,19 +18,19 @@ from proxy.endpoints.common import (
     without_own,
 )
 from proxy.endpoints.orders import Wish, delivering, ended, place
-from proxy.endpoints.passing import first_that_answers, teller
+from proxy.endpoints.passing import first_that_answers
 from proxy.errors import gateway_error
 from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
 from proxy.links import within
 from proxy.ranges import Body, peek
-from proxy.routing import Ask, Candidate, Resolved
+from proxy.routing import Ask, Candidate
 from proxy.sniff import HEAD, sniff
 from proxy.sound import FORMATS, MIMES, check, converted, format_of
 from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Entry, Job
-from translators.core import JSON, Capability, Params
+from translators.core import JSON, Capability
 from translators.errors import UnsupportedValue
 from translators.framing import encode
 
@@ -74,8 +73,8 @@ async def speech(request: Request) -> Response:
         alternatives=(Capability.SOUND, Capability.MUSIC),
     )
 
-    async def order(candidates: list[Candidate]) -> Response:
-        return await _spoken(request, Wish(candidates[0].capability, resolved, ask, params))
+    async def order(candidates: Sequence[Candidate]) -> Response:
+        return await _spoken(request, Wish(candidates[0].capability.value, resolved, ask, params))
 
     return await first_that_answers(
         request,
@@ -104,8 +103,8 @@ async def transcribe(request: Request) -> Response:
         raise missing("file")
     ask = Ask(capability, without_own(params), options_of(params), handled=_WRITTEN)
 
-    async def order(candidates: list[Candidate]) -> Response:
-        return await _written(request, Wish(capability, resolved, ask, params), stream=stream)
+    async def order(candidates: Sequence[Candidate]) -> Response:
+        return await _written(request, Wish(capability.value, resolved, ask, params), stream=stream)
 
     return await first_that_answers(
         request,
@@ -208,9 +207,9 @@ def _verbose(entry: Entry) -> JSON:
 
 
 async def _streamed(request: Request, job: Job, events: AsyncGenerator[bytes, None]) -> Response:
-    first = await while_connected(request, begun(events))
-    told = teller(exchange_of(request))
-    stream = EventStream(events, first=first, close=events.aclose, told=told)
+    wait = exchange_of(request).service.keep_alive
+    first = await while_connected(request, begun(events, wait))
+    stream = EventStream(events, first=first, close=events.aclose)
     return delivering(request, job, stream)
 
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from proxy.driver import read_whole
 from proxy.endpoints import through
 from proxy.endpoints.common import flag, missing, options_of, without_own
-from proxy.endpoints.passing import first_that_answers, teller
+from proxy.endpoints.passing import first_that_answers
 from proxy.errors import GatewayFault
 from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
@@ -95,9 +95,9 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
         if upstream.status_code == 200 and "json" not in said:
             if stream and not said.startswith("audio/"):
                 events = through.events(upstream, account.row, runtime.redactor)
-                first = await begun(events)
+                first = await begun(events, exchange.service.keep_alive)
                 close = stack.pop_all().aclose
-                return EventStream(events, first=first, close=close, told=teller(exchange))
+                return EventStream(events, first=first, close=close)
             if shape is Shape.AUDIO:
                 size = length_of(upstream)
                 head, rest = await peek(whole(upstream, size), HEAD)

@@ -1,5 +1,6 @@
 """/v1/images: generations, edits and variations; the client waits, a job does the work."""
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator
@@ -19,8 +20,7 @@ from proxy.endpoints.common import (
     without_own,
 )
 from proxy.endpoints.orders import Wish, delivering, ended, place
-from proxy.endpoints.passing import teller
-from proxy.errors import gateway_error
+from proxy.errors import ApiError, GatewayDown, gateway_error, to_api_error
 from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
@@ -31,6 +31,8 @@ from translators.core import JSON, Capability, Params
 from translators.framing import encode
 
 _MOST = 10
+_TRIES = 3  # to load a finished picture
+_PAUSE = 0.5  # seconds between them
 _LARGEST = 64 << 20  # bytes of one picture that is given out as base64
 _HANDLED = frozenset({"n", "response_format", "stream"})
 _FORMATS = ("b64_json", "url")
@@ -73,8 +75,8 @@ async def _make(request: Request, params: Params, capability: Capability) -> Res
     job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
     if stream:
         events = _events(request, job, capability)
-        first = await while_connected(request, begun(events))
-        answer: Response = EventStream(events, first=first, told=teller(exchange))
+        first = await while_connected(request, begun(events, exchange.service.keep_alive))
+        answer: Response = EventStream(events, first=first)
     else:
         done = await while_connected(request, ended(request, job))
         data = [await _image(request, done, one, shape) for one in _results(done)]
@@ -130,9 +132,21 @@ async def link(request: Request, job: Job, asset: dict[str, Any]) -> str:
 
 
 async def _loaded(request: Request, job: Job, asset: dict[str, Any]) -> tuple[bytes, str]:
+    """A picture's bytes and type. They are paid for: a failure that may pass is not the first to stand,
+    and none invites the client to order again."""
     service = exchange_of(request).service
     account = service.runtime.accounts.get(job.provider)
-    return await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+    for left in reversed(range(_TRIES)):
+        try:
+            return await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+        except (GatewayDown, ApiError) as exc:
+            error = to_api_error(exc)
+            assert error is not None
+            if error.status < 500 or not left:
+                error.retry = False
+                raise error from exc
+        await asyncio.sleep(_PAUSE)
+    raise AssertionError("the last try returns or raises")
 
 
 def _format(mime: str) -> str | None:

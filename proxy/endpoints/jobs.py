@@ -14,9 +14,9 @@ from proxy.endpoints.common import (
     options_of,
     without_own,
 )
-from proxy.endpoints.orders import Wish, delivering, note, place
+from proxy.endpoints.orders import Wish, delivering, failure, note, place
 from proxy.endpoints.videos import is_taken, paging, poll_after
-from proxy.errors import ApiError, invalid, not_found
+from proxy.errors import invalid, not_found
 from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.jobs import transitions
@@ -51,7 +51,7 @@ async def create(request: Request) -> Response:
     taken = await exchange.service.jobs.wait(job.id, is_taken, videos.grace(request, job)) or job
     note(exchange, taken)
     if taken.status == "failed":
-        raise ApiError.from_stored(taken.error or {})
+        raise failure(request, taken)
     return delivering(request, taken, _shown(request, taken))
 
 

@@ -3,20 +3,20 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import fingerprint, retry_count, waiting_time
-from proxy.errors import ApiError, invalid
+from proxy.endpoints.uploads import NotHosted, Uploads
+from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of
-from proxy.media import Media
+from proxy.jobs.notify import checked
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.store.base import Entry, Job, new_id
-from translators.core import JSON, FormText, Hosted, Params, Source
+from translators.core import JSON, Params
 from translators.errors import UnsupportedEndpoint
 from translators.files import source_of
 
@@ -37,74 +37,8 @@ class Wish:
     tasks: int = 1
     keep_files: bool = False
     remixed_from: str | None = None
-    webhook: str | None = None
     candidates: Sequence[Candidate] | None = None
     before: Sequence[Candidate] = ()
-
-
-@dataclass
-class _Files:
-    """Uploads of one request, each stored once."""
-
-    media: Media
-    public_url: str | None
-    names: dict[int, str] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)  # keeps the ids above alive
-
-    async def name(self, source: Source) -> str:
-        if source.name is not None:
-            return source.name
-        if id(source) not in self.names:
-            self.sources.append(source)
-            self.names[id(source)] = await self.media.save(
-                source.data or b"", source.mime, upload=True
-            )
-        return self.names[id(source)]
-
-    async def hosted(self, value: Any) -> Any:
-        """A native body with URLs of ours where it holds `Hosted` values."""
-        if isinstance(value, Hosted):
-            if self.public_url is None:
-                raise invalid(
-                    "This target takes files only by URL, and the proxy has no public address to serve "
-                    "yours from: set server.public_url in the config, or give a URL.",
-                    code="unsupported_value",
-                    param="input_reference",
-                )
-            name = await self.name(value.source)
-            await self.media.publish(name)
-            return f"{self.public_url}/media/{name}"
-        if isinstance(value, Mapping):
-            return {key: await self.hosted(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [await self.hosted(one) for one in value]
-        return value
-
-    async def frozen(self, value: Any) -> Any:
-        """Parameters as a job stores them: files by name."""
-        if isinstance(value, Source):
-            if value.url is not None:
-                return {"$url": value.url}
-            return {"$file": await self.name(value), "mime": value.mime}
-        if isinstance(value, Mapping):
-            return {str(key): await self.frozen(one) for key, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [await self.frozen(one) for one in value]
-        return str(value) if isinstance(value, FormText) else value
-
-
-async def thawed(value: Any, media: Media) -> Any:
-    """What `frozen` stored, as parameters again; raises ApiError 410 for a file that is gone."""
-    if isinstance(value, Mapping):
-        if "$url" in value:
-            return Source(url=value["$url"])
-        if "$file" in value:
-            data = await media.read(value["$file"])
-            return Source(data=data, mime=value["mime"])
-        return {key: await thawed(one, media) for key, one in value.items()}
-    if isinstance(value, list):
-        return [await thawed(one, media) for one in value]
-    return value
 
 
 async def place(request: Request, wish: Wish) -> Job:
@@ -116,18 +50,21 @@ async def place(request: Request, wish: Wish) -> Job:
     service = exchange.service
     job_id = new_id(wish.kind)
     secret = secrets.token_urlsafe(24)
+    hook = wish.said.get("webhook_url")
+    webhook = None if hook is None else checked(hook, service.runtime.config)
     candidates = _candidates(exchange, wish, job_id, secret)
-    files = _Files(service.media, service.runtime.config.server.public_url)
+    files = Uploads(service.media, service.runtime.config.server.public_url)
     try:
-        hosted = [await _hosted(candidate, files) for candidate in candidates]
+        hosted = await _hosted(candidates, files)
         kept = await _kept(wish, files)
-        job = _job(exchange, wish, job_id, candidates[0])
+        job = _job(exchange, wish, job_id, hosted[0])
         job = replace(
             job,
             request=kept,
             media=list(files.names.values()),
             fingerprint=fingerprint(request.url.path, wish.said),
             callback=secret,
+            webhook=webhook,
         )
         stored = await service.jobs.start_job(
             job,
@@ -147,7 +84,8 @@ async def place(request: Request, wish: Wish) -> Job:
 async def ended(request: Request, job: Job) -> Job:
     """The job at its end. Raises its failure, or 504 with the job's id shortly before the client gives up."""
     exchange = exchange_of(request)
-    found = await exchange.service.jobs.wait(job.id, lambda one: one.ended, waiting_time(request))
+    left = waiting_time(request) - exchange.age
+    found = await exchange.service.jobs.wait(job.id, lambda one: one.ended, left)
     if found is None or not found.ended:
         raise ApiError(
             504,
@@ -158,19 +96,20 @@ async def ended(request: Request, job: Job) -> Job:
         )
     note(exchange, found)
     if found.status == "failed":
-        raise ApiError.from_stored(found.error or {})
+        raise failure(request, found)
     return found
 
 
 def delivering(request: Request, job: Job, response: Response) -> Response:
     """An answer that carries a job's result: once it is out, no automatic retry joins the job."""
-    response.background = BackgroundTask(_delivered, request, job.id)
+    exchange_of(request).delivers = job.id
     return response
 
 
-async def _delivered(request: Request, job_id: str) -> None:
-    if not await request.is_disconnected():
-        await exchange_of(request).service.store.delivered(job_id)
+def failure(request: Request, job: Job) -> ApiError:
+    """A failed job's error, which is what its client was waiting for, too."""
+    exchange_of(request).delivers = job.id
+    return ApiError.from_stored(job.error or {})
 
 
 def plain_prompt(prompt: Any) -> str | None:
@@ -204,13 +143,26 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
     return taken
 
 
-async def _hosted(candidate: Candidate, files: _Files) -> Candidate:
-    plan = candidate.plan
-    body = await files.hosted(plan.request.body) if plan.request.body else plan.request.body
-    return replace(candidate, plan=replace(plan, request=replace(plan.request, body=body)))
+async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[Candidate]:
+    """Those that can be given the request's files; raises ApiError 400 where none can."""
+    able: list[Candidate] = []
+    refused: ApiError | None = None
+    for candidate in candidates:
+        plan = candidate.plan
+        try:
+            body = await files.hosted(plan.request.body)
+        except NotHosted as exc:
+            refused = exc
+            continue
+        able.append(
+            replace(candidate, plan=replace(plan, request=replace(plan.request, body=body)))
+        )
+    if not able and refused is not None:
+        raise refused
+    return able
 
 
-async def _kept(wish: Wish, files: _Files) -> JSON:
+async def _kept(wish: Wish, files: Uploads) -> JSON:
     """The request as the job stores it: enough to show it and, for a remix, to make it again."""
     if not wish.keep_files:
         prompt = wish.ask.params.get("prompt", wish.ask.params.get("input"))
@@ -246,6 +198,5 @@ def _job(exchange: Exchange, wish: Wish, job_id: str, first: Candidate) -> Job:
         ordered={k: v for k, v in asdict(first.plan.ordered).items() if v is not None},
         dropped=list(first.plan.dropped),
         remixed_from=wish.remixed_from,
-        webhook=wish.webhook,
         tasks=[Entry() for _ in range(wish.tasks)],
     )

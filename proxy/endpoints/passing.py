@@ -13,9 +13,10 @@ from starlette.responses import Response
 from proxy.driver import read_whole
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
-from proxy.exchange import Exchange, exchange_of
+from proxy.exchange import exchange_of
+from proxy.redact import masked
 from proxy.routing import Candidate
-from proxy.sse import EventStream, begun, told, while_connected
+from proxy.sse import EventStream, begun, while_connected
 from translators.core import JSON, Answer, Params
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
@@ -95,25 +96,28 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     body = orjson.dumps(plan.request.body)
     accept = "text/event-stream" if stream else "application/json"
     native = driver.json_request(account, plan.request.path, body, accept)
+    usage = bool((params.get("stream_options") or {}).get("include_usage"))
     async with AsyncExitStack() as stack:
         answer = await stack.enter_async_context(driver.exchange(account, native))
         if stream and answer.status_code == 200 and _is_events(answer):
-            usage = bool((params.get("stream_options") or {}).get("include_usage"))
             relay = Relay(answer, candidate, usage=usage, prompt=len(body))
             events = relay.events()
-            first = await begun(events)
+            first = await begun(events, exchange.service.keep_alive)
             close = stack.pop_all().aclose
-            return EventStream(events, first=first, close=close, told=teller(exchange))
-        raw = await read_whole(answer)
-    return _whole(candidate, Answer(answer.status_code, answer.headers, raw), stream=stream)
+            return EventStream(events, first=first, close=close)
+        raw = masked(await read_whole(answer), account.key)
+    whole = _whole(candidate, Answer(answer.status_code, answer.headers, raw))
+    if stream:
+        return EventStream(_as_events(orjson.loads(whole), usage=usage))
+    return Response(whole, media_type="application/json")
 
 
-def _whole(candidate: Candidate, answer: Answer, *, stream: bool) -> Response:
-    """A whole answer. Raises GatewayFault or MalformedReply."""
+def _whole(candidate: Candidate, answer: Answer) -> bytes:
+    """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
     raw = answer.raw
-    plain = answer.ok and not stream and b'"error"' not in raw
+    plain = answer.ok and b'"error"' not in raw
     if plain and not candidate.plan.operation.mend and complete_enough(raw):
-        return Response(raw, media_type="application/json")
+        return raw
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as exc:
@@ -132,12 +136,10 @@ def _whole(candidate: Candidate, answer: Answer, *, stream: bool) -> Response:
         created=int(time.time()),
         id=f"chatcmpl-{time.time_ns():x}",
     )
-    if stream:
-        return EventStream(_as_events(completion), told=told)
-    return Response(orjson.dumps(completion), media_type="application/json")
+    return orjson.dumps(completion)
 
 
-async def _as_events(completion: JSON) -> AsyncIterator[bytes]:
+async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:
     """A whole answer as the stream that was asked for: the gateway did not stream."""
     top = {name: completion[name] for name in ("id", "created", "model")}
     choices = [
@@ -151,7 +153,7 @@ async def _as_events(completion: JSON) -> AsyncIterator[bytes]:
     ]
     chunk = {**top, "choices": choices}
     yield encode(orjson.dumps(mend_chunk(chunk, **top)))
-    if completion.get("usage"):
+    if usage and completion.get("usage"):
         last = {**top, "choices": [], "usage": completion["usage"]}
         yield encode(orjson.dumps(mend_chunk(last, **top)))
     yield DONE
@@ -160,15 +162,3 @@ async def _as_events(completion: JSON) -> AsyncIterator[bytes]:
 def _is_events(answer: httpx.Response) -> bool:
     # Some servers stream under text/plain or no type at all; JSON is never a stream.
     return "json" not in answer.headers.get("content-type", "")
-
-
-def teller(exchange: Exchange) -> Callable[[Exception], ApiError]:
-    """Shapes an exception within a stream, without keys."""
-    redactor = exchange.service.runtime.redactor
-
-    def tell(exc: Exception) -> ApiError:
-        error = told(exc)
-        error.message = redactor.text(error.message)
-        return error
-
-    return tell

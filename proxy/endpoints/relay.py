@@ -94,6 +94,8 @@ class Relay:
             raise MalformedReply("The gateway sent an event that is not an object.")
         if not chunk.get("choices") or "error" in chunk:
             self._raise_fault(chunk, data)
+            if "choices" not in chunk and not chunk.get("usage"):
+                return b""  # a ping, or another kind of event that is no part of the answer
         if self._mend or not chunk_fits(chunk):
             chunk = self._mended(chunk)
             data = orjson.dumps(chunk)
@@ -120,7 +122,7 @@ class Relay:
             index, delta = one["index"], one["delta"]
             if one["finish_reason"]:
                 choices[index] = _ENDED
-            elif "tool_calls" in delta and choices.get(index) != _ENDED:
+            elif delta.get("tool_calls") and choices.get(index) != _ENDED:
                 choices[index] = "tool_calls"
             elif index not in choices:
                 choices[index] = "stop"

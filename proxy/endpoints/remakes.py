@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from proxy.endpoints import found, videos
 from proxy.endpoints.common import missing, need_text
-from proxy.endpoints.orders import thawed
+from proxy.endpoints.uploads import thawed
 from proxy.errors import ApiError, not_found
 from proxy.exchange import exchange_of
 from proxy.forms import read_params

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from proxy.endpoints.common import count, flag, json_response, without_own
 from proxy.endpoints.orders import Wish, delivering, ended, place
-from proxy.endpoints.passing import teller
 from proxy.endpoints.relay import DONE
 from proxy.exchange import exchange_of
 from proxy.routing import Ask, Candidate, Resolved
@@ -38,9 +37,8 @@ async def chat(
         made = completion(_texts(found, params), **_head(found, params))
         return delivering(request, job, json_response(made))
     events = _events(request, job, params)
-    first = await while_connected(request, begun(events))
-    stream = EventStream(events, first=first, told=teller(exchange_of(request)))
-    return delivering(request, job, stream)
+    first = await while_connected(request, begun(events, exchange_of(request).service.keep_alive))
+    return delivering(request, job, EventStream(events, first=first))
 
 
 async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[bytes]:

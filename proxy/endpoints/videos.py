@@ -12,10 +12,11 @@ from proxy.endpoints.common import (
     need_text,
     number_in_query,
     options_of,
+    waiting_time,
     without_own,
 )
-from proxy.endpoints.orders import Wish, delivering, note, place
-from proxy.errors import ApiError, invalid
+from proxy.endpoints.orders import Wish, delivering, failure, note, place
+from proxy.errors import invalid
 from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.jobs import transitions
@@ -70,7 +71,7 @@ async def order(
     taken = await exchange.service.jobs.wait(job.id, is_taken, grace(request, job)) or job
     note(exchange, taken)
     if taken.status == "failed":
-        raise ApiError.from_stored(taken.error or {})
+        raise failure(request, taken)
     return delivering(request, taken, shown(request, taken))
 
 
@@ -169,6 +170,8 @@ def is_taken(job: Job) -> bool:
 
 
 def grace(request: Request, job: Job) -> float:
-    """Seconds to wait for the gateway's word: what its row says, 20 at most."""
-    account = exchange_of(request).service.runtime.accounts.get(job.provider)
-    return min(account.row.submit_grace if account else 20.0, 20.0)
+    """Seconds to wait for the gateway's word: what its row says, 20 at most, and never longer than the client."""
+    exchange = exchange_of(request)
+    account = exchange.service.runtime.accounts.get(job.provider)
+    usual = min(account.row.submit_grace if account else 20.0, 20.0)
+    return min(usual, waiting_time(request) - exchange.age)

@@ -129,11 +129,18 @@ class Jobs:
             for waiting in self._waiting.get(job_id, ()):
                 if not waiting.done():
                     waiting.set_result(None)
-            if not job.ended:
+            if not job.ended or job.notify_at is not None:
                 self._poller.wake()
-            elif job.media:
+            if job.ended and job.media:
                 await self.media.unpublish(job.media)
         return job
+
+    async def delivered(self, job_id: str) -> None:
+        """The client has its answer: no automatic retry joins the job any more."""
+        try:
+            await self.store.delivered(job_id)
+        except StoreUnavailable as exc:
+            self.away(exc)
 
     @contextmanager
     def holding(self, job_id: str, index: int) -> Iterator[None]:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from proxy.config import Config
 from proxy.errors import GatewayDown, Throttled, from_failed_task
 from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
+from proxy.jobs.notify import notify
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
-from proxy.store.base import Due, Entry, Job, StoreUnavailable
+from proxy.store.base import NOTIFY, Due, Entry, Job, StoreUnavailable
 from translators.core import Call, Capability, Operation, Request, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply, TranslationError
 
@@ -50,12 +52,13 @@ class Poller:
                     pause = await self._round()
                 except StoreUnavailable:
                     pause = _IDLE
+                except Exception as exc:  # our own fault must not end the only poll loop
+                    self._jobs.report(exc, "leasing polls")
+                    pause = _IDLE
                 if pause > 0:
-                    try:
+                    with suppress(TimeoutError):
                         async with asyncio.timeout(pause):
                             await self._wake.wait()
-                    except TimeoutError:
-                        pass
         finally:
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST)
@@ -100,11 +103,15 @@ class Poller:
             await self._poll(due)
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
-        except Exception as exc:  # our own fault must not end the loop, nor ask without a pause
+        except Exception as exc:  # our own fault: ask again, but not without a pause
             self._jobs.report(exc, f"polling {due.job_id}")
-            await self.later(due, self._jobs.config.jobs.poll_max)
+            with suppress(StoreUnavailable):
+                await self.later(due, self._jobs.config.jobs.poll_max)
 
     async def _poll(self, due: Due) -> None:
+        if due.index == NOTIFY:
+            await notify(self._jobs, due)
+            return
         job = await self._jobs.store.get(due.job_id)
         account = self._jobs.accounts.get(due.provider)
         if job is None or account is None:

@@ -174,6 +174,17 @@ def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | 
     return replace(moved, links_until=min(known) if known else None)
 
 
+def notified(*, again: float | None) -> Change:
+    """The job's webhook was called; `again`: when to call it once more."""
+
+    def change(job: Job) -> Job | None:
+        if job.notify_at is None:
+            return None
+        return replace(job, notify_at=again, notifications=job.notifications + 1)
+
+    return change
+
+
 def derived(job: Job, now: float) -> Job:
     """The job's own state, from its tasks'."""
     tasks = job.tasks
@@ -188,6 +199,7 @@ def derived(job: Job, now: float) -> Job:
             completed_at=now,
             error=error,
             cost=cost,
+            notify_at=now if job.webhook else None,
         )
     started = any(entry.state in ("running", "fetching", "completed") for entry in tasks)
     done = sum(100 if entry.ended else entry.progress for entry in tasks) // len(tasks)

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import orjson
 
+NOTIFY = -1  # the index under which a job's webhook is in the queue
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
 _TIME_CHARACTERS = 11
 _RANDOM_CHARACTERS = 18  # 90 bits
@@ -67,6 +69,7 @@ class Job:
     `request`: the call's parameters, for remixing and showing; `ordered`: resolution, ratio, seconds;
     `capability`: which of the row's operations polls and reads it; `deadline`: when it fails;
     `links_until`: when the gateway's links die, if known; `fingerprint`: of the request's body;
+    `notify_at`: when its webhook is next called;
     `callback`: the secret in the URL that the gateway may call.
     """
 
@@ -93,6 +96,8 @@ class Job:
     remixed_from: str | None = None
     dropped: list[str] = field(default_factory=list)
     webhook: str | None = None
+    notify_at: float | None = None
+    notifications: int = 0
     callback: str = ""
     media: list[str] = field(default_factory=list)
     tasks: list[Entry] = field(default_factory=lambda: [Entry()])
@@ -119,7 +124,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task whose time has come, leased to the worker that got it."""
+    """A task whose time has come, leased to the worker that got it; NOTIFY stands for the job's webhook."""
 
     job_id: str
     index: int

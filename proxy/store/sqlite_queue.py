@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from proxy.store.base import Due, Job
+from proxy.store.base import NOTIFY, Due, Job
 
 _SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
 
@@ -47,7 +47,8 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
 
 
 def _rows(job: Job) -> dict[int, tuple[str, bool, float]]:
-    return {
+    hook = {} if job.notify_at is None else {NOTIFY: (job.provider, False, job.notify_at)}
+    return hook | {
         index: (job.provider, task.submitting, task.at)
         for index, task in enumerate(job.tasks)
         if task.at is not None and not task.ended

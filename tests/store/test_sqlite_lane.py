@@ -123,7 +123,7 @@ def test_a_loop_that_ended_is_told_nothing():
     release = threading.Event()
 
     async def leave() -> None:
-        Errands(asyncio.get_running_loop()).run(release.wait, lambda error: None)
+        Errands(asyncio.get_running_loop()).run(release.wait, print, print)
 
     asyncio.run(leave())
     (thread,) = [one for one in threading.enumerate() if one.name == "anygate-store"]

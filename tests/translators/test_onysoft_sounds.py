@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.translators.rowbench import Bench
 
-from translators.core import Request, Source
+from translators.core import Hosted, Request, Source
 from translators.errors import MissingParameter, TranslationError, UnsupportedValue
 from translators.onysoft import ROW
 
@@ -102,6 +102,8 @@ def test_models_that_listen(kind: str, model: str, name: str) -> None:
         "POST", "/audio/generate", {"model": model, "audio_url": SOUND_INLINE}
     )
     assert made.dropped == ("prompt",)
+    reached = planned(kind, model, callback="http://us/", **{name: SOUND})
+    assert reached.request.body == {"model": model, "audio_url": Hosted(SOUND)}
     with pytest.raises(MissingParameter) as raised:
         planned(kind, model, prompt="-")
     assert raised.value.param == "audio"

@@ -152,6 +152,12 @@ def test_accepted_ignored_and_handled_parameters() -> None:
     assert plan(ROW, call, handled=frozenset({"size"})).dropped == ()
 
 
+def test_what_passes_through_is_served_by_the_gateway() -> None:
+    call = Call(Capability.CHAT, "chat", {"odd": 1}, frozenset({"odd"}))
+    made = plan(ROW, call, handled=frozenset({"odd"}))
+    assert made.request.body == {"model": "chat", "stream": False, "odd": 1}
+
+
 def test_an_open_table_passes_on_what_it_does_not_know() -> None:
     made = planned("chat", "gemini", messages=[1], odd=None, tools=[2], top_p=0.5)
     assert made.request.body == {

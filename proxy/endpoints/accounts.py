@@ -1,0 +1,140 @@
+"""/v1/providers: the configured accounts, what is left on them, and what their gateways charge.
+
+A client whose key is restricted to some `models` sees the providers that it can spend money at: those
+behind its routes, and those that one of its globs reaches as `provider/model`. The others are a 404
+to it, like a provider that is not there.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.accounts import Account
+from proxy.auth import Client
+from proxy.endpoints.common import json_response
+from proxy.errors import GatewayFault, from_fault, gateway_error, not_found
+from proxy.exchange import Exchange, exchange_of
+from proxy.redact import Redactor
+from proxy.runtime import Runtime
+from translators.core import JSON
+from translators.core import Request as Native
+
+_TIMEOUT = 15.0  # seconds that a gateway may take to answer such a question
+
+
+async def listed(request: Request) -> Response:
+    """GET /v1/providers: `{object: "list", data: [{id, object: "provider", translator, base_url, …}]}`."""
+    exchange = exchange_of(request)
+    exchange.endpoint = "providers"
+    runtime = exchange.service.runtime
+    found = [one for one in runtime.accounts.values() if _reaches(exchange.client, one, runtime)]
+    return _answer(exchange, {"object": "list", "data": [_shown(one) for one in found]})
+
+
+async def balance(request: Request) -> Response:
+    """GET /v1/providers/{name}/balance: `{object: "balance", provider, balance, currency}`.
+
+    `balance` is null where the gateway cannot be asked, `currency` unless it says one. Raises ApiError
+    404, GatewayDown, MalformedReply, and what the gateway refuses with.
+    """
+    exchange = exchange_of(request)
+    account = _account(exchange, request.path_params["name"])
+    said = await _asked(exchange, account, "balance") or {}
+    shown = {
+        "object": "balance",
+        "provider": account.name,
+        "balance": said.get("balance"),
+        "currency": said.get("currency"),
+    }
+    return _answer(exchange, shown)
+
+
+async def prices(request: Request) -> Response:
+    """GET /v1/providers/{name}/prices: the gateway's own list, `{object: "list", data: [{id, …}]}`.
+
+    `data` is empty where the gateway cannot be asked. Raises as `balance` does.
+    """
+    exchange = exchange_of(request)
+    account = _account(exchange, request.path_params["name"])
+    said = await _asked(exchange, account, "prices") or []
+    data = [_priced(*one) for one in said.items()] if isinstance(said, Mapping) else said
+    return _answer(exchange, {"object": "list", "data": data})
+
+
+def _account(exchange: Exchange, name: str) -> Account:
+    exchange.endpoint = "providers"
+    runtime = exchange.service.runtime
+    account = runtime.accounts.get(name)
+    if account is None or not _reaches(exchange.client, account, runtime):
+        raise not_found(f"No such provider: {name[:100]!r}.", param="name")
+    return account
+
+
+async def _asked(exchange: Exchange, account: Account, name: str) -> Any:
+    """The answer to a question that the row knows, else `None`."""
+    query = account.row.queries.get(name)
+    if query is None:
+        return None
+    driver = exchange.service.runtime.driver
+    answer = await driver.ask(account, Native("GET", query.path), read=_TIMEOUT)
+    fault = account.row.refuse(answer)
+    if fault is not None:
+        error = from_fault(fault)
+        # The client asked for nothing that it could have got wrong.
+        raise gateway_error(fault.message) if error.status < 429 else GatewayFault(fault)
+    return query.read(answer.body)
+
+
+def _reaches(client: Client, account: Account, runtime: Runtime) -> bool:
+    if client.models is None:
+        return True
+    routes = runtime.config.models
+    routed = any(
+        target.provider == account.name
+        for name, route in routes.items()
+        if client.may_use(name)
+        for target in route.targets
+    )
+    return routed or any(_may_begin(glob, f"{account.name}/") for glob in client.models)
+
+
+def _may_begin(glob: str, begin: str) -> bool:
+    """Whether the glob matches some text that begins so, and goes on."""
+    parts = (glob[:end] for end in range(1, len(glob) + 1))
+    return any(fnmatchcase(begin, one) and (one != glob or one.endswith("*")) for one in parts)
+
+
+def _shown(account: Account) -> JSON:
+    config, row = account.config, account.row
+    return {
+        "id": account.name,
+        "object": "provider",
+        "translator": row.name,
+        "base_url": account.base_url,
+        "capabilities": sorted(row.modes.get(config.submit, row.operations)),
+        "queries": sorted(row.queries),
+        "rpm": config.rpm,
+        "max_concurrency": config.max_concurrency,
+    }
+
+
+def _priced(name: str, price: Any) -> JSON:
+    return {**price, "id": name} if isinstance(price, Mapping) else {"id": name, "price": price}
+
+
+def _answer(exchange: Exchange, content: JSON) -> Response:
+    return json_response(_redacted(content, exchange.service.runtime.redactor))
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    """Without keys: a base URL may hold one, and a gateway may repeat the one in its path."""
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, Mapping):
+        return {name: _redacted(one, redactor) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_redacted(one, redactor) for one in value]
+    return value
