@@ -77,6 +77,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who is behind a reverse proxy says so by server.public_url
         ws="none",
         lifespan="on",
         backlog=4096,

@@ -42,7 +42,6 @@ class EventStream(Response):
         self._events = events
         self._first = first
         self._close = close
-        self._failed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -59,8 +58,6 @@ class EventStream(Response):
             raise
         finally:
             gone.cancel()
-        if self.background is not None and not self._failed:
-            await self.background()
 
     async def _write(self, send: Send, exchange: Exchange) -> None:
         pulse = _Pulse(send, exchange.service.keep_alive)
@@ -80,7 +77,6 @@ class EventStream(Response):
         except StopAsyncIteration:
             return
         except Exception as exc:
-            self._failed = True
             yield encode(orjson.dumps(tell(exc, exchange).envelope()))
 
     async def _end(self) -> None:

@@ -1,98 +1,80 @@
-"""Answers held against OpenAI's published description, where a copy of it is at hand.
+"""Answers checked against OpenAI's published description of its API, where that is at hand.
 
-It is read from the file that the environment variable OPENAI_OPENAPI names, or else from
-`../shared/openai/openapi.json` beside the checkout. Without either, checks pass unread.
+The description is not part of this repository (github.com/openai/openai-openapi has it, as YAML; its
+JSON is meant here). It is looked for in the file that OPENAI_OPENAPI names, and else beside the
+checkout, in ../shared/openai/openapi.json. Where there is neither, `check` does nothing.
 """
 
-import functools
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-_BESIDE = Path(__file__).parents[1].parent / "shared" / "openai" / "openapi.json"
-_URI = "urn:openai"
-
-
-def available() -> bool:
-    """Whether there is a description to hold answers against."""
-    return _document() is not None
+_BESIDE = Path(__file__).parent.parent.parent / "shared" / "openai" / "openapi.json"
+_URN = "urn:openai"
 
 
 def check(method: str, path: str, status: int, body: Any) -> None:
-    """An answer of JSON: `path` as sent ("/v1/videos/video_1"). Any error is the error envelope."""
-    document = _document()
-    if document is None:
+    """Raise AssertionError unless `body` is what OpenAI's description says of this answer.
+
+    `path`: as it was requested, with or without /v1 and a query. An error is held against the
+    envelope of errors; what the description does not know is not checked.
+    """
+    described = _description()
+    if described is None:
         return
     if status >= 400:
-        _hold(_schema("ErrorResponse"), body, f"{method} {path} {status}")
+        _valid("/components/schemas/ErrorResponse", body)
         return
-    template = _template(path.removeprefix("/v1"), method)
-    pointer = ["paths", template, method.lower(), "responses", str(status)]
-    pointer += ["content", "application/json", "schema"]
-    _hold({"$ref": _pointer(*pointer)}, body, f"{method} {path} {status}")
+    template = _template(path.partition("?")[0].removeprefix("/v1"), method, described)
+    responses = described["paths"][template][method.lower()]["responses"] if template else {}
+    if "application/json" in responses.get(str(status), {}).get("content", {}):
+        inside = _escaped(template or "")
+        _valid(
+            f"/paths/{inside}/{method.lower()}/responses/{status}/content/application~1json/schema",
+            body,
+        )
 
 
-def check_event(schema_name: str, data: Any) -> None:
-    """One event's data, parsed: `check_event("CreateChatCompletionStreamResponse", {...})`."""
-    if available():
-        _hold(_schema(schema_name), data, schema_name)
+def check_event(name: str, data: Any) -> None:
+    """The same for one event of a stream, by the name of its schema."""
+    if _description() is not None:
+        _valid(f"/components/schemas/{name}", data)
 
 
-def _schema(name: str) -> dict[str, str]:
-    return {"$ref": _pointer("components", "schemas", name)}
+def _valid(pointer: str, body: Any) -> None:
+    validator = Draft202012Validator({"$ref": f"{_URN}#{pointer}"}, registry=_registry())
+    problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+    assert not problems, "\n".join(problems)
 
 
-def _pointer(*parts: str) -> str:
-    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
-    # A fragment is percent-encoded: paths hold braces.
-    return f"{_URI}#/" + "/".join(escaped).replace("{", "%7B").replace("}", "%7D")
+@cache
+def _description() -> Any:
+    named = os.environ.get("OPENAI_OPENAPI")
+    path = Path(named) if named else _BESIDE
+    return json.loads(path.read_bytes()) if path.is_file() else None
 
 
-def _hold(schema: dict[str, str], body: Any, what: str) -> None:
-    error = best_match(_validator(schema["$ref"]).iter_errors(body))
-    if error is not None:
-        shown = json.dumps(body)[:2000]
-        raise AssertionError(f"{what}: {error.json_path}: {error.message[:500]}\n{shown}")
+@cache
+def _registry() -> Registry[Any]:
+    whole = Resource(contents=_description(), specification=DRAFT202012)
+    return Registry().with_resource(_URN, whole)
 
 
-@functools.cache
-def _validator(reference: str) -> Draft202012Validator:
-    resource = Resource.from_contents(_document(), default_specification=DRAFT202012)
-    registry: Registry[Any] = Registry().with_resource(_URI, resource)
-    return Draft202012Validator({"$ref": reference}, registry=registry)
-
-
-@functools.cache
-def _document() -> Any:
-    path = Path(os.environ.get("OPENAI_OPENAPI") or _BESIDE)
-    if not path.is_file():
-        return None
-    return _nullable(json.loads(path.read_text()))
-
-
-def _nullable(node: Any) -> Any:
-    """3.0's `nullable: true`, which 3.1 has no more, as an alternative."""
-    if isinstance(node, list):
-        return [_nullable(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    made = {name: _nullable(one) for name, one in node.items()}
-    if made.get("nullable") is True:
-        return {"anyOf": [made, {"type": "null"}]}
-    return made
-
-
-@functools.cache
-def _template(path: str, method: str) -> str:
-    for template, methods in _document()["paths"].items():
-        pattern = re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(template))
-        if method.lower() in methods and re.fullmatch(pattern, path.partition("?")[0]):
+def _template(path: str, method: str, described: Any) -> str | None:
+    """The description's path that this one is, literal ones first."""
+    for template in sorted(described["paths"], key=lambda one: one.count("{")):
+        pattern = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path) and method.lower() in described["paths"][template]:
             return str(template)
-    raise AssertionError(f"the description has no {method} {path}")
+    return None
+
+
+def _escaped(path: str) -> str:
+    return path.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")

@@ -203,7 +203,7 @@ def _verbose(entry: Entry) -> JSON:
         duration = 0.0
     if not isinstance(language, str) or duration <= 0:
         raise UnsupportedValue("response_format", "verbose_json", ("json", "text"))
-    return {"task": "transcribe", "language": language, "duration": duration, "text": entry.text}
+    return {"language": language, "duration": duration, "text": entry.text}
 
 
 async def _streamed(request: Request, job: Job, events: AsyncGenerator[bytes, None]) -> Response:

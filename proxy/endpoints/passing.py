@@ -37,7 +37,6 @@ _ELSEWHERE = frozenset(
 
 
 Asking = Callable[[Candidate], Awaitable[Response]]
-Ordering = Callable[[Sequence[Candidate]], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,9 @@ class Next:
     error: ApiError
 
 
+Ordering = Callable[[Sequence[Candidate]], Awaitable[Response | Next]]
+
+
 async def first_that_answers(
     request: Request, candidates: Sequence[Candidate], ask: Asking, order: Ordering
 ) -> Response:
@@ -54,12 +56,20 @@ async def first_that_answers(
 
     `ask` one that answers itself: what it raises leads to the next unless it is the request's own
     fault. `order` is given the rest, as soon as the next works by task, of those that do: a job
-    looks after its own fallbacks.
+    looks after its own fallbacks, and only if all of them refused it the others are asked.
     """
     exchange = exchange_of(request)
     for place, candidate in enumerate(candidates):
         if candidate.plan.operation.read is not None:
-            return await order([one for one in candidates[place:] if one.plan.operation.read])
+            tasks = [one for one in candidates[place:] if one.plan.operation.read is not None]
+            others = [one for one in candidates[place:] if one.plan.operation.read is None]
+            ordered = await order(tasks)
+            if isinstance(ordered, Response):
+                return ordered
+            if not others:
+                raise ordered.error
+            exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
+            return await first_that_answers(request, others, ask, order)
         exchange.answered_by(candidate.account.name, str(candidate.target), candidate.plan.dropped)
         result = await while_connected(request, _tried(ask(candidate)))
         if isinstance(result, Response):

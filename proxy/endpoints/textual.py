@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from proxy.endpoints.common import count, flag, json_response, without_own
 from proxy.endpoints.orders import Wish, delivering, ended, place
+from proxy.endpoints.passing import Next
 from proxy.endpoints.relay import DONE
+from proxy.errors import ApiError
 from proxy.exchange import exchange_of
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.sse import EventStream, begun, while_connected
@@ -18,11 +20,24 @@ from translators.framing import encode
 from translators.textchat import chunks, completion, cut_at_stop, fits
 
 _MOST = 8  # choices: each is a task of its own
+# How a submit fails that was certainly not taken, and not by the request's own fault.
+_ELSEWHERE = frozenset(
+    {
+        "provider_auth_failed",
+        "provider_insufficient_quota",
+        "provider_rate_limited",
+        "provider_unreachable",
+        "provider_timeout",
+        "provider_error",
+        "model_not_found",
+    }
+)
 
 
 async def chat(
     request: Request, params: Params, resolved: Resolved, candidates: Sequence[Candidate]
-) -> Response:
+) -> Response | Next:
+    """The answer, or why a target that is no job should be asked: nobody took the work."""
     wish = Wish(
         kind="chat",
         resolved=resolved,
@@ -32,13 +47,32 @@ async def chat(
         candidates=candidates,
     )
     job = await place(request, wish)
+    try:
+        return delivering(request, job, await _answer(request, job, params))
+    except ApiError as exc:
+        if exc.code in _ELSEWHERE and await _refused(request, job):
+            return Next(exc)
+        raise
+
+
+async def _answer(request: Request, job: Job, params: Params) -> Response:
     if not flag(params, "stream"):
         found = await while_connected(request, ended(request, job))
-        made = completion(_texts(found, params), **_head(found, params))
-        return delivering(request, job, json_response(made))
+        return json_response(completion(_texts(found, params), **_head(found, params)))
     events = _events(request, job, params)
-    first = await while_connected(request, begun(events, exchange_of(request).service.keep_alive))
-    return delivering(request, job, EventStream(events, first=first))
+    wait = exchange_of(request).service.keep_alive
+    return EventStream(events, first=await while_connected(request, begun(events, wait)))
+
+
+async def _refused(request: Request, job: Job) -> bool:
+    """Whether no gateway has taken any of a failed job."""
+    exchange = exchange_of(request)
+    found = await exchange.service.store.get(job.id)
+    if found is None or any(entry.task_id or not entry.ended for entry in found.tasks):
+        return False
+    exchange.delivers = None
+    exchange.headers.pop("x-anygate-job", None)
+    return True
 
 
 async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[bytes]:

@@ -9,9 +9,7 @@ Operations that come while a commit is under way make up the next transaction: o
 """
 
 import asyncio
-import queue
 import sqlite3
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,13 +18,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from proxy.store.base import StoreUnavailable
 from proxy.store.sqlite_database import Database, is_busy, patiently
+from proxy.store.sqlite_errands import Errands
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _BATCH = 64  # operations a transaction: bounds how long the event loop is held
 _READ_AGAIN = 0.005
-_PAUSE_EVERY, _PAUSE = 0.005, 0.0001
 _CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 _Call = tuple["asyncio.Future[Any]", Callable[[sqlite3.Connection], Any]]
@@ -164,70 +162,6 @@ class Writer:
             self._finish()
         else:
             self._busy = False
-
-
-class Errands:
-    """A thread that does one thing after the other, and tells the event loop how each went.
-
-    While one is under way the loop stands still for a moment now and then: a loop that always has
-    something to do lets go of the interpreter's lock too briefly for a thread to wake up and take
-    it (measured: writes took three seconds instead of one hundredth).
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._away = 0
-        self._pausing = False
-        self._thread = threading.Thread(target=self._work, name="anygate-store")
-        self._thread.start()
-
-    def run(
-        self,
-        errand: Callable[[], T],
-        done: Callable[[T], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """Do something there; one of the other two then runs in the event loop."""
-
-        def both() -> None:
-            try:
-                then = partial(done, errand())
-            except Exception as exc:
-                then = partial(failed, exc)
-            self._loop.call_soon_threadsafe(self._back, then)
-
-        self._errands.put(both)
-        self._away += 1
-        if not self._pausing:
-            self._pausing = True
-            self._loop.call_later(_PAUSE_EVERY, self._pause)
-
-    def _back(self, then: Callable[[], None]) -> None:
-        self._away -= 1
-        then()
-
-    def _pause(self) -> None:
-        self._pausing = self._away > 0
-        if self._pausing:
-            time.sleep(_PAUSE)
-            self._loop.call_later(_PAUSE_EVERY, self._pause)
-
-    def end(self) -> None:
-        """After what was asked for before."""
-        self._errands.put(None)
-
-    def join(self) -> None:
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            try:
-                errand()
-            except RuntimeError:
-                if not self._loop.is_closed():
-                    raise
-                return  # nobody is left to be told, nor to send another
 
 
 def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:

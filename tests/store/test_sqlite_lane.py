@@ -10,7 +10,8 @@ import pytest
 
 from proxy.store.base import StoreUnavailable
 from proxy.store.sqlite_database import Database, create_file
-from proxy.store.sqlite_lane import Errands, Writer
+from proxy.store.sqlite_errands import Errands
+from proxy.store.sqlite_lane import Writer
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -60,6 +61,15 @@ async def test_a_callers_mistake_is_not_the_stores(writer):
     answers = await together(writer, (hit, "a"), (hit, object()), (hit, "b"))
     assert isinstance(answers[1], sqlite3.Error)
     assert await writer.call(hits) == ["a", "b"]
+
+
+async def test_a_fault_of_the_database_undoes_the_batch(writer):
+    def search_what_is_not_there(db: sqlite3.Connection) -> None:
+        db.execute("SELECT * FROM lost")
+
+    answers = await together(writer, (hit, "a"), (search_what_is_not_there,), (hit, "b"))
+    assert {type(one) for one in answers} == {StoreUnavailable}
+    assert await writer.call(hits) == []
 
 
 async def test_calls_run_in_their_order(writer):

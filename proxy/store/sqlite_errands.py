@@ -1,0 +1,76 @@
+"""A thread for what waits: for the disk, or for another process."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PAUSE_EVERY = 0.005
+_PAUSE = 0.0001
+
+
+class Errands:
+    """A thread that does one thing after the other, and tells the event loop how each went.
+
+    While one is under way the loop stands still for a moment now and then: a loop that always has
+    something to do lets go of the interpreter's lock too briefly for a thread to wake up and take
+    it (measured: writes took three seconds instead of one hundredth).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._away = 0
+        self._pausing = False
+        self._thread = threading.Thread(target=self._work, name="anygate-store")
+        self._thread.start()
+
+    def run(
+        self,
+        errand: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Do something there; one of the other two then runs in the event loop."""
+
+        def both() -> None:
+            try:
+                then = partial(done, errand())
+            except Exception as exc:
+                then = partial(failed, exc)
+            self._loop.call_soon_threadsafe(self._back, then)
+
+        self._errands.put(both)
+        self._away += 1
+        if not self._pausing:
+            self._pausing = True
+            self._loop.call_later(_PAUSE_EVERY, self._pause)
+
+    def _back(self, then: Callable[[], None]) -> None:
+        self._away -= 1
+        then()
+
+    def _pause(self) -> None:
+        self._pausing = self._away > 0
+        if self._pausing:
+            time.sleep(_PAUSE)
+            self._loop.call_later(_PAUSE_EVERY, self._pause)
+
+    def end(self) -> None:
+        """After what was asked for before."""
+        self._errands.put(None)
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (errand := self._errands.get()) is not None:
+            try:
+                errand()
+            except RuntimeError:
+                return  # the loop is closed: nobody is left to be told, nor to send another
