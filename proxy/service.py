@@ -36,7 +36,11 @@ class Service:
 
     async def start(self) -> None:
         await self.store.open()
-        self.jobs.start()
+        try:
+            self.jobs.start()
+        except BaseException:
+            await self.store.close()  # its thread would keep the process from ending
+            raise
 
     async def stop(self) -> None:
         await self.jobs.stop(self.runtime.config.jobs.drain)

@@ -78,13 +78,16 @@ async def check(wanted: str) -> None:
         raise UnsupportedValue(_PARAM, wanted, _allowed(possible))
 
 
-async def converted(data: bytes, wanted: str) -> bytes:
-    """A sound in another format. Raises UnsupportedValue, or ApiError 502 for bytes that are no sound."""
+async def converted(data: bytes, wanted: str, limit: int = MAX_MADE) -> bytes:
+    """A sound in another format, of at most `limit` bytes of samples.
+
+    Raises UnsupportedValue, or ApiError 502 for bytes that are no sound.
+    """
     possible = await asyncio.to_thread(_possible)
     if wanted not in possible:
         raise UnsupportedValue(_PARAM, wanted, f"what the gateway gave, {_given(data)}")
     try:
-        return await asyncio.to_thread(_convert, data, _TARGETS[wanted])
+        return await asyncio.to_thread(_convert, data, _TARGETS[wanted], limit)
     except TooLong as exc:
         allowed = f"for a sound of this length only what the gateway gave, {_given(data)}"
         raise UnsupportedValue(_PARAM, wanted, allowed) from exc
@@ -109,7 +112,7 @@ def _given(data: bytes) -> str:
     return sniff(data) or "bytes of an unknown type"
 
 
-def _convert(data: bytes, target: _Target) -> bytes:
+def _convert(data: bytes, target: _Target, limit: int) -> bytes:
     import soundfile
 
     out, samples = BytesIO(), 0
@@ -124,7 +127,7 @@ def _convert(data: bytes, target: _Target) -> bytes:
             ) as made:
                 for block in _resampled(_blocks(source, channels), source.samplerate, rate):
                     samples += block.size
-                    if samples * 2 > MAX_MADE:
+                    if samples * 2 > limit:
                         raise TooLong
                     made.write(block)
     except soundfile.LibsndfileError as exc:

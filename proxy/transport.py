@@ -148,7 +148,7 @@ def mapped_errors() -> Iterator[None]:
     except TimeoutError as exc:
         raise httpx.ReadTimeout(str(exc)) from exc
     except aiohttp.ClientPayloadError as exc:
-        raise httpx.RemoteProtocolError(str(exc)) from exc
+        raise httpx.RemoteProtocolError(str(exc).partition(":")[0]) from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise httpx.ReadError(str(exc) or type(exc).__name__) from exc
 

@@ -1,11 +1,12 @@
 """Fixtures for end-to-end tests: doubles for the whole session, a proxy for each test."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from proxy.sandbox import Sandbox, in_thread
+from proxy.sandbox import FileOptions, Sandbox, in_thread
 from tests.harness import Proxy, config_for, proxy_in_thread
 
 
@@ -15,11 +16,19 @@ def all_gateways() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def usual_files(all_gateways: Sandbox) -> dict[str, FileOptions]:
+    """How each double serves its files until a test says otherwise."""
+    return {name: replace(double.files) for name, double in all_gateways.doubles.items()}
+
+
 @pytest.fixture
-def gateways(all_gateways: Sandbox) -> Iterator[Sandbox]:
+def gateways(all_gateways: Sandbox, usual_files: dict[str, FileOptions]) -> Iterator[Sandbox]:
     """Doubles of every gateway, at once done with every task, and as their pages say."""
-    for double in all_gateways.doubles.values():
+    for name, double in all_gateways.doubles.items():
         double.reset()
+        double.files = replace(usual_files[name])
+        double.balance, double.rpm = 123.4, None
         double.variants.clear()
         double.ready_after_polls = None
         double.timing = dict.fromkeys(double.timing, 0.0)

@@ -58,7 +58,17 @@ def _valid(pointer: str, body: Any) -> None:
 def _description() -> Any:
     named = os.environ.get("OPENAI_OPENAPI")
     path = Path(named) if named else _BESIDE
-    return json.loads(path.read_bytes()) if path.is_file() else None
+    return _nullable(json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def _nullable(node: Any) -> Any:
+    """3.0's `nullable: true`, which 3.1 has no more and the description still uses, as an alternative."""
+    if isinstance(node, list):
+        return [_nullable(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: _nullable(one) for name, one in node.items()}
+    return {"anyOf": [made, {"type": "null"}]} if made.get("nullable") is True else made
 
 
 @cache

@@ -59,7 +59,8 @@ def refuse(answer: Answer) -> Fault | None:
     words = message_in(answer.body) or f"apiin.one answered {code}"
     name = code_in(answer.body)
     kind = _TYPES.get(name or "") if code < 500 else None
-    kind = kind or fault_of_status(code)
+    if kind in (None, FaultKind.REJECTED):  # the status of "invalid_request" may say more
+        kind = fault_of_status(code)
     if kind is FaultKind.REJECTED and moderated(words, name):
         kind = FaultKind.MODERATED
     # "500 server_error: retry later" promises nothing about the credits: only a 4xx is certain.

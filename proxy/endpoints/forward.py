@@ -125,7 +125,7 @@ def _whole(answer: Answer, row: Translator, shape: Shape, redactor: Redactor) ->
     """An answer that is not streamed. Raises GatewayFault or MalformedReply."""
     raw, kind = answer.raw, essence(answer.headers.get("content-type"))
     text = answer.ok and kind in shape.value
-    plain = answer.ok and b'"error"' not in raw
+    plain = answer.ok and shape is not Shape.AUDIO and b'"error"' not in raw
     if plain and (text or raw.lstrip()[:1] + raw.rstrip()[-1:] == b"{}"):
         return Response(raw, media_type=kind if text else _JSON)
     try:
@@ -137,6 +137,6 @@ def _whole(answer: Answer, row: Translator, shape: Shape, redactor: Redactor) ->
     fault = row.refuse(Answer(answer.status, answer.headers, raw, body))
     if fault is not None:
         raise GatewayFault(fault)
-    if not text and not isinstance(body, dict):
-        raise MalformedReply("The gateway's answer is not an object.")
+    if shape is Shape.AUDIO or not (text or isinstance(body, dict)):
+        raise MalformedReply("The gateway's answer is not what was asked for.")
     return Response(through.redacted(raw, redactor), media_type=kind if text else _JSON)

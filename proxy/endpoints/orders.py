@@ -15,7 +15,8 @@ from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of
 from proxy.jobs.notify import checked
 from proxy.routing import Ask, Candidate, Resolved
-from proxy.store.base import Entry, Job, new_id
+from proxy.store.base import Entry, Job
+from proxy.store.ids import new_id
 from translators.core import JSON, Params
 from translators.errors import UnsupportedEndpoint
 from translators.files import source_of

@@ -6,19 +6,13 @@ may decline. Everything else here is an index over those documents: the queue of
 idempotency keys, the counters of rate limits.
 """
 
-import secrets
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
 
 NOTIFY = -1  # the index under which a job's webhook is in the queue
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
-_TIME_CHARACTERS = 11
-_RANDOM_CHARACTERS = 18  # 90 bits
 
 
 class StoreUnavailable(Exception):
@@ -113,13 +107,22 @@ class Job:
         return replace(self, tasks=tasks)
 
     def encode(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def decode(cls, raw: bytes | str) -> "Job":
+        """A stored job; what a newer version of this program has added is passed over."""
         fields = orjson.loads(raw)
-        fields["tasks"] = [Entry(**one) for one in fields["tasks"]]
-        return cls(**fields)
+        try:
+            fields["tasks"] = [Entry(**one) for one in fields["tasks"]]
+            return cls(**fields)
+        except TypeError:
+            known, within = set(cls.__slots__), set(Entry.__slots__)
+            made = [
+                one if isinstance(one, Entry) else Entry(**_only(one, within))
+                for one in fields["tasks"]
+            ]
+            return cls(**{**_only(fields, known), "tasks": made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,20 +225,5 @@ class Store(Protocol):
         """How many unfinished jobs there are, by (provider, status)."""
 
 
-def new_id(prefix: str, now: float | None = None) -> str:
-    """An id that sorts by time and cannot be guessed: "video_" + 11 characters of µs + 90 random bits."""
-    micros = int((time.time() if now is None else now) * 1_000_000)
-    return f"{prefix}_{_base32(micros, _TIME_CHARACTERS)}{_base32(secrets.randbits(90), _RANDOM_CHARACTERS)}"
-
-
-def sort_key(job_id: str) -> str:
-    """The part of an id that sorts by time, whatever its prefix."""
-    return job_id.rpartition("_")[2]
-
-
-def _base32(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, place = divmod(number, 32)
-        digits.append(_ALPHABET[place])
-    return "".join(reversed(digits))
+def _only(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in names}

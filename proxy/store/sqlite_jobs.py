@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from proxy.store.base import Change, Job, KeyReused, Page, sort_key
+from proxy.store.base import Change, Job, KeyReused, Page
+from proxy.store.ids import sort_key
 from proxy.store.sqlite_queue import follow
 
 _UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used

@@ -1,13 +1,14 @@
 """Stores to test, by name: every test that asks for `store` or `workers` runs on each of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.store.base import Entry, Job, Store, new_id
+from proxy.store.base import Entry, Job, Store
+from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
 
 START = 1_700_000_000.0
@@ -67,9 +68,6 @@ def clock() -> Clock:
 @pytest.fixture
 def make(clock: Clock) -> Make:
     return Make(clock)
-
-
-Opener = Callable[[], Store]
 
 
 @pytest.fixture(params=["memory", "file"])

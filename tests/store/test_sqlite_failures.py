@@ -173,7 +173,8 @@ WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
-from proxy.store.base import Entry, Job, new_id
+from proxy.store.base import Entry, Job
+from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
 
 async def write(store):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.store.base import new_id
+from proxy.store.ids import new_id
 
 
 @pytest.fixture

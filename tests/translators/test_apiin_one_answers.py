@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench, answered, recorded
 
+from tests.translators.rowbench import Bench, answered, recorded
 from translators.apiin_one import ROW
 from translators.core import Answer, Asset, Cost, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench
 
+from tests.translators.rowbench import Bench
 from translators.apiin_one import ROW
 from translators.core import Request
 from translators.errors import InvalidType, MissingParameter, UnsupportedValue

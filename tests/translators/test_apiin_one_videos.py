@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench
 
+from tests.translators.rowbench import Bench
 from translators.apiin_one import ROW
 from translators.core import FormText, Hosted, Ordered, Request, Source
 from translators.errors import (

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench, recorded
 
+from tests.translators.rowbench import Bench, recorded
 from translators.core import Request
 from translators.errors import MissingParameter, UnsupportedEndpoint, UnsupportedParameter
 from translators.onysoft import ROW, prices

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench, recorded
 
+from tests.translators.rowbench import Bench, recorded
 from translators.core import (
     Asset,
     Cost,

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import answered, recorded
 
+from tests.translators.rowbench import answered, recorded
 from translators.core import Answer
 from translators.errors import Fault, FaultKind
 from translators.onysoft import ROW

@@ -4,8 +4,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from tests.translators.rowbench import Bench
 
+from tests.translators.rowbench import Bench
 from translators.core import Hosted, Request, Source
 from translators.errors import MissingParameter, TranslationError, UnsupportedValue
 from translators.onysoft import ROW

@@ -1,0 +1,190 @@
+"""The engine against doubles: leases, orphans, outages, polls; what the doubles saw is the proof."""
+
+import asyncio
+import itertools
+
+from proxy.sandbox import Sandbox
+from tests.eventually import becoming
+from tests.jobs.conftest import Workers
+from translators.core import Capability
+
+SHARED = "sqlite:jobs.db"
+
+
+async def test_a_task_id_is_stored_however_long_the_store_is_away(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"lease": 20})
+    gateways["onysoft"].fault("submit", late=0.3)
+    job = await engine.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.submits)
+    engine.store.away = {"*"}
+    await gateways["onysoft"].until(lambda double: double.submits[0].ended)
+    await asyncio.sleep(0.2)  # the engine runs against the wall meanwhile
+    engine.store.away = set()
+    done = await engine.ended(job)
+    assert (done.status, done.tasks[0].task_id) == (
+        "completed",
+        gateways["onysoft"].submits[0].task_id,
+    )
+    assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_nothing_is_sent_where_the_store_cannot_note_it(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"lease": 20})
+    engine.store.away = {"update"}
+    job = await engine.order("sora-2")
+    await asyncio.sleep(0.2)
+    assert gateways["onysoft"].submits == []
+    engine.store.away = set()
+    assert (await engine.ended(job)).status == "completed"
+
+
+async def test_a_live_submit_is_no_orphan_to_another_worker(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    one, _other = await workers(), await workers()
+    gateways["onysoft"].fault("submit", late=2.5)  # two and a half leases
+    done = await one.ended(await one.order("sora-2"))
+    assert done.status == "completed", done.error
+    assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_a_worker_that_could_not_renew_does_not_give_up_its_own(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers()
+    engine.store.away = {"renew"}
+    gateways["onysoft"].fault("submit", late=2.5)
+    done = await engine.ended(await engine.order("sora-2"))
+    assert done.status == "completed", done.error
+
+
+async def test_a_crash_while_sending_is_settled_by_another_worker(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    one, other = await workers(), await workers()
+    gateways["onysoft"].fault("submit", late=float("inf"))
+    job = await one.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.tasks)
+    await one.crash()
+    done = await other.ended(job)
+    assert done.error is not None
+    assert (done.status, done.error["code"]) == ("failed", "submission_ambiguous")
+    assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_of_n_tasks_each_is_settled_by_what_is_known_of_it(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """The first was taken, the second is in doubt, and the worker dies: one picture is delivered."""
+    one, other = await workers(), await workers()
+    double = gateways["apiin.one"]
+    double.fault("submit", match=lambda seen: len(double.submits) == 1, late=float("inf"))
+    job = await one.order("flux", Capability.IMAGE, tasks=2)
+    await double.until(lambda double: len(double.tasks) == 2)
+    await one.crash()
+    done = await other.ended(job)
+    assert done.status == "completed"
+    assert [entry.state for entry in done.tasks] == ["completed", "failed"]
+    assert (done.tasks[1].error or {})["code"] == "submission_ambiguous"
+    assert len(double.submits) == 2
+
+
+async def test_one_refused_task_does_not_end_the_leases_of_the_others(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    one, _other = await workers(), await workers()
+    double = gateways["apiin.one"]
+    double.fault("submit", match=lambda seen: len(double.submits) == 1, status=429)
+    double.fault("submit", match=lambda seen: len(double.submits) == 2, late=2.5)
+    done = await one.ended(await one.order("flux", Capability.IMAGE, tasks=3))
+    assert sorted(entry.state for entry in done.tasks) == ["completed", "completed", "failed"]
+
+
+async def test_a_poll_that_drips_is_not_asked_twice_at_once(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    one, _other = await workers(), await workers()
+    double = gateways["onysoft"]
+    double.fault("poll", times=2, drip=0.4)  # ten pieces: four leases
+    done = await one.ended(await one.order("sora-2"), timeout=20)
+    assert done.status == "completed"
+    polls = double.polls()
+    for earlier, later in itertools.pairwise(polls):
+        assert earlier.ended is not None
+        assert later.at >= earlier.ended - 0.5  # told of a hang-up a little after the next request
+
+
+async def test_a_file_that_takes_longer_than_a_lease_is_fetched_once(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    keep = {"media": {"keep": True}}
+    one, _other = await workers(**keep), await workers(**keep)
+    double = gateways["onysoft"]
+    double.configure({"files": {"drip": 0.1, "drip_size": 6000}})
+    done = await one.ended(await one.order("sora-2"), timeout=30)
+    assert all("file" in asset for asset in done.tasks[0].assets)
+    assert len(double.seen("file")) == len(done.tasks[0].assets)
+
+
+async def test_a_file_that_fails_is_fetched_again_and_leaves_nothing_behind(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(media={"keep": True})
+    double = gateways["onysoft"]
+    double.fault("file", truncate=100)
+    double.fault("file", status=503)
+    done = await engine.ended(await engine.order("sora-2"))
+    kept = {one.name for one in engine.service.config.media.dir.iterdir() if one.is_file()}
+    assert kept == {asset["file"] for asset in done.tasks[0].assets}
+
+
+async def test_a_provider_that_hangs_keeps_no_other_waiting(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"lease": 20})
+    gateways["onysoft"].fault("poll", times=None, hang=True)
+    stuck = [await engine.order("sora-2") for _ in range(70)]
+    await becoming(lambda: len(gateways["onysoft"].polls()) >= 40)
+    done = await engine.ended(await engine.order("kling"))
+    assert done.status == "completed"
+    gateways["onysoft"].clear()
+    for job in stuck:
+        assert (await engine.ended(job, timeout=30)).status == "completed"
+
+
+async def test_a_task_that_shows_up_late_is_found_on_whichever_path(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    double = gateways["aigate.shop"]
+    double.variants.add("videos_id")
+    double.ready_after_polls = 1
+    double.fault("poll", times=3, status=404)
+    engine = await workers(providers={"aigate-shop": {"submit": "async"}})
+    done = await engine.ended(await engine.order("kling-shop"))
+    assert done.status == "completed"
+    assert {one.path.rpartition("/")[0] for one in double.polls()} == {
+        "/v1/videos",
+        "/v1/video/generations",
+    }
+
+
+async def test_a_refusal_under_http_200_goes_to_the_next_target(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(models={"both": ["ai-gate-one/Sora2", "onysoft/sora-2"]})
+    gateways["ai-gate.one"].fault("submit", status=200, body={"error": "no such model"})
+    done = await engine.ended(await engine.order("both"))
+    assert (done.status, done.provider) == ("completed", "onysoft")
+
+
+async def test_stopping_lets_a_submit_end(workers: Workers, gateways: Sandbox) -> None:
+    engine = await workers()
+    gateways["onysoft"].fault("submit", late=0.5)
+    job = await engine.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.tasks)
+    await engine.jobs.stop(drain=10)
+    assert (await engine.now(job)).tasks[0].task_id is not None
