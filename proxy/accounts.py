@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx
+
 from proxy.config import Provider
 from proxy.errors import Throttled
 from translators.core import Translator
@@ -44,6 +46,10 @@ class Account:
     config: Provider
     row: Translator
     slots: Slots = field(repr=False)
+    # (path, accept) → the URL and headers of its requests, parsed once: they hold the key.
+    prepared: dict[tuple[str, str], tuple[httpx.URL, httpx.Headers]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def key(self) -> str:

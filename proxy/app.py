@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.routing import Route, Router
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.edge import Edge
@@ -86,6 +87,17 @@ def make_app(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # With an app in the scope the router raises its 404 and 405 instead of answering them.
         scope["app"] = app
-        await router(scope, receive, send)
+        try:
+            await router(scope, receive, send)
+        except HTTPException as exc:
+            if exc.status_code == 405:
+                exc.headers = {"allow": ", ".join(_methods(scope))}
+            raise
 
     return Edge(app, service)
+
+
+def _methods(scope: Scope) -> list[str]:
+    """All that a path allows: the router tells those of the first route that fits it."""
+    fitting = (route for route in ROUTES if route.matches(scope)[0] is not Match.NONE)
+    return sorted({method for route in fitting for method in route.methods or ()})

@@ -14,6 +14,7 @@ import orjson
 
 from proxy.accounts import Account, Origin, origin_of
 from proxy.errors import Lost, Throttled, Unreachable
+from proxy.transport import Body
 from translators.core import Answer, Request, Source
 
 MAX_ANSWER = 128 << 20  # bytes of a whole answer, decoded: some twenty base64 images
@@ -81,14 +82,19 @@ class Driver:
         self, account: Account, path: str, body: bytes, accept: str = "application/json"
     ) -> httpx.Request:
         """A POST of JSON that is already encoded."""
-        headers = {
-            "content-type": "application/json",
-            "accept": accept,
-            "accept-encoding": "identity",
-            "user-agent": _AGENT,
-            **account.row.auth(account.key),
-        }
-        return httpx.Request("POST", account.base_url + path, headers=headers, content=body)
+        made = account.prepared.get((path, accept))
+        if made is None:
+            headers = {
+                "content-type": "application/json",
+                "accept": accept,
+                "accept-encoding": "identity",
+                "user-agent": _AGENT,
+                **account.row.auth(account.key),
+            }
+            made = httpx.URL(account.base_url + path), httpx.Headers(headers)
+            account.prepared[path, accept] = made
+        # With a stream httpx derives no further headers, which the transport does anyway.
+        return httpx.Request("POST", made[0], headers=made[1], stream=Body(body))
 
     async def fetch(
         self, url: str, *, account: Account | None = None, headers: Mapping[str, str] | None = None
@@ -182,7 +188,9 @@ async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
 def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
     """The body's bytes as they come, decoded where the server compressed them unasked."""
     encoded = answer.headers.get("content-encoding", "identity") != "identity"
-    return answer.aiter_bytes() if encoded else answer.aiter_raw()
+    if encoded or not isinstance(answer.stream, httpx.AsyncByteStream):
+        return answer.aiter_bytes()
+    return aiter(answer.stream)  # httpx's own iterators keep counts that nobody asks for
 
 
 def lost(exc: httpx.HTTPError, who: str) -> Lost:

@@ -93,6 +93,7 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
         faults.error("%s: %s", exchange.id, redactor.text(trace))
         return internal(exchange.id)
     error.message = redactor.text(error.message)
+    error.param = error.param and redactor.text(error.param)
     return error
 
 

@@ -23,6 +23,14 @@ KEEPALIVE = 4.0
 _CHUNK = 1 << 16
 
 
+class Body(httpx.ByteStream):
+    """A request's body in one piece, which the transport hands on as it is."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
 class NotPublic(httpx.ConnectError):
     """The address is not one that the proxy fetches from: private, loopback, link-local and the like."""
 
@@ -174,6 +182,8 @@ def _refuse_private_literal(host: str) -> None:
 
 
 def _body(request: httpx.Request) -> Any:
+    if isinstance(request.stream, Body):
+        return request.stream.data
     try:
         return request.content or None
     except httpx.RequestNotRead:

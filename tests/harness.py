@@ -22,6 +22,7 @@ import uvicorn
 from proxy.app import make_app
 from proxy.config import load
 from proxy.sandbox import Sandbox
+from proxy.serve import bind
 from proxy.service import Service
 from translators import TRANSLATORS
 
@@ -138,7 +139,7 @@ def proxy_in_thread(
         ws="none",
     )
     server = _Server(settings)
-    socket = settings.bind_socket()
+    socket = bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([socket])), name="proxy")
     thread.start()
     try:

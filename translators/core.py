@@ -88,6 +88,8 @@ class Query:
     read: Callable[[Any], Any]
 
 
+_REMEMBERED = 1024  # operations looked up before, a row
+
 Operations = Mapping[Capability, Mapping[str, Operation]]
 
 
@@ -133,18 +135,32 @@ class Translator:
         default_factory=dict
     )  # provider's `submit:` → operations
 
+    found: dict[tuple[str, Capability, str], Operation] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
     def find(self, call: Call, mode: str = "auto") -> tuple[str, Operation]:
         """The native model and the operation for a call.
 
         Raises UnsupportedEndpoint where the row has none, and what `family` raises.
         """
-        operations = self.modes.get(mode, self.operations)
         model = self.family(call.model, call.capability, call.params)
+        place = (model, call.capability, mode)
+        found = self.found.get(place)
+        if found is None:
+            found = self._search(call, model, mode)
+            if len(self.found) >= _REMEMBERED:  # the models are what clients say
+                self.found.clear()
+            self.found[place] = found
+        return model, found
+
+    def _search(self, call: Call, model: str, mode: str) -> Operation:
+        operations = self.modes.get(mode, self.operations)
         for globs, operation in operations.get(call.capability, {}).items():
             if _matches(model, globs) and not (
                 globs == "*" and self._named_elsewhere(model, call.capability)
             ):
-                return model, operation
+                return operation
         raise UnsupportedEndpoint(
             f"'{call.model}' at {self.name} does not offer {call.capability.replace('_', ' ')}.",
             "model",

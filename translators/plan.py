@@ -118,12 +118,11 @@ def _others(
     operation: Operation, call: Call, body: JSON, handled: frozenset[str]
 ) -> tuple[JSON, list[str]]:
     """What the table does not know: it travels on, is left out, or is refused."""
-    known = sources_of(operation.table) | set(operation.accepts) | handled
-    protected = protected_in(operation.table)
+    known, protected = _names(operation)
     others: JSON = {}
     dropped: list[str] = []
     for name, value in call.params.items():
-        if name in known or value is None or name == "model":
+        if name in known or name in handled or value is None or name == "model":
             continue
         if operation.open and name not in protected:
             others[name] = value
@@ -135,6 +134,20 @@ def _others(
         else:
             raise UnsupportedParameter(name, "this target cannot take it")
     return ({**others, **body} if others else body), dropped
+
+
+def _names(operation: Operation) -> tuple[frozenset[str], frozenset[str]]:
+    """What an operation understands, and what nobody may set; worked out once."""
+    made = _known.get(id(operation))
+    if made is None:
+        known = sources_of(operation.table) | frozenset(operation.accepts)
+        made = known, protected_in(operation.table), operation
+        _known[id(operation)] = made
+    return made[0], made[1]
+
+
+# By identity, since tables cannot be hashed; the operation is held, so that its id stays its own.
+_known: dict[int, tuple[frozenset[str], frozenset[str], Operation]] = {}
 
 
 def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints import passing, textual
+from proxy.endpoints.chat_types import check_types, wrong
 from proxy.endpoints.common import flag, missing, options_of, without_own
-from proxy.errors import ApiError, invalid
 from proxy.exchange import exchange_of
 from proxy.forms import read_json
 from proxy.routing import Ask
@@ -31,27 +31,18 @@ async def chat(request: Request) -> Response:
 
 def _check(params: Params) -> None:
     """What every target would refuse, refused here: nothing is sent for it."""
+    check_types(params)
     messages = params.get("messages")
     if messages is None:
         raise missing("messages")
-    if not isinstance(messages, list):
-        raise invalid("'messages' must be an array.", code="invalid_type", param="messages")
     if not messages:
         raise missing("messages", "'messages' must not be empty.")
     for place, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise _not(f"messages[{place}]", "an object")
+            raise wrong(f"messages[{place}]", "an object")
         if not isinstance(message.get("role"), str):
             if message.get("role") is None:
                 raise missing(f"messages[{place}].role")
-            raise _not(f"messages[{place}].role", "a string")
+            raise wrong(f"messages[{place}].role", "a string")
         if not isinstance(message.get("content"), str | list | None):
-            raise _not(f"messages[{place}].content", "a string or an array")
-    flag(params, "stream")
-    options = params.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise _not("stream_options", "an object")
-
-
-def _not(param: str, expected: str) -> ApiError:
-    return invalid(f"'{param}' must be {expected}.", code="invalid_type", param=param)
+            raise wrong(f"messages[{place}].content", "a string or an array")

@@ -81,10 +81,8 @@ async def _placed(request: Request, kind: str, params: Params) -> Job:
 def _understood(kind: str, params: Params) -> Mapping[str, Any]:
     """The parameters for a target; what is to be made may be called `prompt` or `input`."""
     rest = without_own(params)
-    if kind in ("speech", "sound", "music"):
-        # Tables of sounds and music read `input`, as it comes through /v1/audio/speech.
-        if "input" not in rest and isinstance(rest.get("prompt"), str) and kind == "speech":
-            rest["input"] = rest.pop("prompt")
+    if kind == "speech" and "input" not in rest and isinstance(rest.get("prompt"), str):
+        rest["input"] = rest.pop("prompt")
     return rest
 
 

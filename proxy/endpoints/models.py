@@ -1,8 +1,9 @@
 """/v1/models: the routes of the config, and what the providers list, as `provider/model`."""
 
 import asyncio
+from weakref import WeakKeyDictionary
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,11 +16,14 @@ from translators.core import JSON
 from translators.core import Request as Native
 from translators.errors import MalformedReply
 
-_LISTING = 5.0  # seconds that a provider may take to list its models
+LISTING = 3.0  # seconds that a provider may take to list its models
 _FRESH = 300.0  # seconds that a listing is used again
+_FAILED = 30.0  # seconds that a provider without a listing is not asked again
 _CREATED = 0  # the configuration does not say when a model was made
 
-_cache: TTLCache[tuple[str, str], list[str]] = TTLCache(maxsize=64, ttl=_FRESH)
+Lists = TLRUCache[str, list[str] | None]
+# By driver: a changed configuration has a new one, and asks again.
+_lists: WeakKeyDictionary[Driver, Lists] = WeakKeyDictionary()
 
 
 async def listed(request: Request) -> Response:
@@ -53,26 +57,34 @@ async def _provided(exchange: Exchange) -> list[JSON]:
         _model(f"{account.name}/{name}", account.name)
         for account, names in zip(runtime.accounts.values(), lists, strict=True)
         for name in names
+        if runtime.router.find(f"{account.name}/{name}") is not None
     ]
 
 
-async def models_of(account: Account, driver: Driver) -> list[str]:
+async def models_of(account: Account, driver: Driver, *, wait: float = LISTING) -> list[str]:
     """The models a provider lists, or that its row names; none of them where it does not answer."""
+    lists = _lists.setdefault(driver, TLRUCache(maxsize=64, ttu=_until))
+    if account.name not in lists:
+        lists[account.name] = await _asked(account, driver, wait)
+    return list(dict.fromkeys([*(lists.get(account.name) or ()), *_named(account)]))
+
+
+async def _asked(account: Account, driver: Driver, wait: float) -> list[str] | None:
     query = account.row.queries.get("models")
-    named = _named(account)
     if query is None:
-        return named
-    place = (account.name, account.base_url)
-    if place not in _cache:
-        try:
-            async with asyncio.timeout(_LISTING):
-                answer = await driver.ask(account, Native("GET", query.path))
-            if account.row.refuse(answer) is not None:
-                return named
-            _cache[place] = [str(one["id"]) for one in query.read(answer.body)]
-        except (GatewayDown, MalformedReply, TimeoutError):
-            return named
-    return list(dict.fromkeys([*_cache[place], *named]))
+        return []
+    try:
+        async with asyncio.timeout(wait):
+            answer = await driver.ask(account, Native("GET", query.path), poll=True)
+        if account.row.refuse(answer) is not None:
+            return None
+        return [str(one["id"]) for one in query.read(answer.body)]
+    except (GatewayDown, MalformedReply, TimeoutError):
+        return None
+
+
+def _until(account: str, models: list[str] | None, now: float) -> float:
+    return now + (_FAILED if models is None else _FRESH)
 
 
 def _named(account: Account) -> list[str]:

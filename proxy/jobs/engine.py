@@ -12,6 +12,7 @@ from proxy.config import Config
 from proxy.driver import Driver
 from proxy.jobs import endings
 from proxy.jobs.poll import Poller
+from proxy.jobs.queue import Queue
 from proxy.jobs.submit import Submitter
 from proxy.media import Media
 from proxy.redact import Redactor
@@ -37,7 +38,7 @@ class Jobs:
         self.store = store
         self.media = media
         self._runtime = runtime
-        self._poller = Poller(self)
+        self._queue = Queue(self, Poller(self).poll)
         self._submitter = Submitter(self)
         self._held: set[tuple[str, int]] = set()
         self._sending: set[asyncio.Task[None]] = set()
@@ -65,15 +66,15 @@ class Jobs:
     def redactor(self) -> Redactor:
         return self._runtime().redactor
 
-    def wake(self) -> None:
+    def wake(self, seconds: float = 0.0) -> None:
         """Something in the queue is due earlier than it was."""
-        self._poller.wake()
+        self._queue.wake(seconds)
 
     def start(self) -> None:
         self._loops = [
             asyncio.create_task(loop)
             for loop in (
-                self._poller.run(),
+                self._queue.run(),
                 self._every(lambda: self.lease / 4, self._renew),
                 self._every(lambda: min(_SWEEP, self.lease / 4), self._sweep),
                 self._every(lambda: _PURGE, self._purge),
@@ -130,7 +131,7 @@ class Jobs:
                 if not waiting.done():
                     waiting.set_result(None)
             if not job.ended or job.notify_at is not None:
-                self._poller.wake()
+                self._queue.wake()
             if job.ended and job.media:
                 await self.media.unpublish(job.media)
         return job

@@ -3,10 +3,7 @@
 import asyncio
 import random
 import time
-from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,90 +22,17 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 _ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
-_LAST = 2.0  # seconds that polls have to end in when the proxy stops
-_PARALLEL = 200
-_SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
-_IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
 
 class Poller:
+    """What is done with a task that is due."""
+
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
         self._fetcher = Fetcher(jobs, self)
-        self._wake = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
 
-    def wake(self) -> None:
-        """Something new is due soon."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Until cancelled: lease what is due, ask, and sleep until the next is."""
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    pause = await self._round()
-                except StoreUnavailable:
-                    pause = _IDLE
-                except Exception as exc:  # our own fault must not end the only poll loop
-                    self._jobs.report(exc, "leasing polls")
-                    pause = _IDLE
-                if pause > 0:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(pause):
-                            await self._wake.wait()
-        finally:
-            if self._running:
-                await asyncio.wait(self._running, timeout=_LAST)
-            for task in self._running:
-                task.cancel()  # it is due again when its lease ends
-            await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _round(self) -> float:
-        """Start what is due; the seconds until there is more to do."""
-        room = min(_SHARE, _PARALLEL - len(self._running))
-        providers = [name for name in self._jobs.accounts if not self._full(name)]
-        if room <= 0:
-            return _IDLE
-        now = time.time()
-        due = await self._jobs.store.lease(
-            submitting=False, providers=providers, until=now + self._jobs.lease, limit=room
-        )
-        for one in due:
-            self._busy[one.provider] += 1
-            task = asyncio.create_task(self._guarded(one))
-            self._running.add(task)
-            task.add_done_callback(partial(self._ended, one.provider))
-        if len(due) == room:
-            return 0.0
-        following = await self._jobs.store.next_due(providers)
-        return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
-
-    def _full(self, provider: str) -> bool:
-        """Whether enough polls are under way there: half of its connections are for submits and chat."""
-        account = self._jobs.accounts.get(provider)
-        most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
-        return self._busy[provider] >= max(most, 1)
-
-    def _ended(self, provider: str, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
-            self._wake.set()
-        self._busy[provider] -= 1
-
-    async def _guarded(self, due: Due) -> None:
-        try:
-            await self._poll(due)
-        except StoreUnavailable:
-            return  # the lease runs out and the task is due again
-        except Exception as exc:  # our own fault: ask again, but not without a pause
-            self._jobs.report(exc, f"polling {due.job_id}")
-            with suppress(StoreUnavailable):
-                await self.later(due, self._jobs.config.jobs.poll_max)
-
-    async def _poll(self, due: Due) -> None:
+    async def poll(self, due: Due) -> None:
+        """Ask after a task, or fetch or tell what it brought; sets when it is due again."""
         if due.index == NOTIFY:
             await notify(self._jobs, due)
             return
@@ -132,9 +56,7 @@ class Poller:
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
         limit = self._jobs.lease * _ANSWERED
         try:
-            async with asyncio.timeout(
-                limit
-            ):  # as a whole: drip by drip it would outlast its lease
+            async with asyncio.timeout(limit):  # of it all: drop by drop it would outlast its lease
                 answer = await self._jobs.driver.ask(account, request, poll=True, read=limit)
         except Throttled as throttled:
             await self.later(due, throttled.retry_after or 1.0)
@@ -195,7 +117,6 @@ class Poller:
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
             await self._jobs.change(due.job_id, change(due.index, outcome, now=now))
-            self.wake()
         else:
             await self._goes_on(due, entry, task)
 
@@ -217,6 +138,7 @@ class Poller:
     async def later(self, due: Due, seconds: float) -> None:
         """It is due again in so many seconds."""
         await self._jobs.store.postpone([(due, time.time() + seconds)])
+        self._jobs.wake(seconds)
 
     def pause(self, entry: Entry) -> float:
         """Seconds to the next poll of a task."""

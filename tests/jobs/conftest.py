@@ -49,7 +49,12 @@ class Engine:
         self.jobs = Jobs(self.store, service.media, lambda: service.runtime)
 
     async def order(
-        self, model: str, capability: Capability = Capability.VIDEO, *, tasks: int = 1
+        self,
+        model: str,
+        capability: Capability = Capability.VIDEO,
+        *,
+        tasks: int = 1,
+        key: str | None = None,
     ) -> Job:
         """A job of this model, stored and on its way."""
         router = self.service.runtime.router
@@ -70,10 +75,10 @@ class Engine:
             native=first.plan.model,
             created_at=now,
             deadline=now + self.service.config.jobs.timeout,
-            fingerprint=new_id("f"),
+            fingerprint=model,
             tasks=[Entry() for _ in range(tasks)],
         )
-        return await self.jobs.start_job(job, candidates, key=None, retry=0)
+        return await self.jobs.start_job(job, candidates, key=key, retry=0)
 
     async def now(self, job: Job) -> Job:
         found = await self.service.store.get(job.id)

@@ -188,3 +188,18 @@ async def test_stopping_lets_a_submit_end(workers: Workers, gateways: Sandbox) -
     await gateways["onysoft"].until(lambda double: double.tasks)
     await engine.jobs.stop(drain=10)
     assert (await engine.now(job)).tasks[0].task_id is not None
+
+
+async def test_a_job_that_was_never_marked_is_lost_and_its_key_free(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    one, other = await workers(), await workers()
+    one.store.away = {"update"}
+    job = await one.order("sora-2", key="k1")
+    await one.crash()
+    done = await other.ended(job)
+    assert (done.error or {})["code"] == "submission_lost"
+    again = await other.order("sora-2", key="k1")
+    assert again.id != job.id
+    assert (await other.ended(again)).status == "completed"
+    assert len(gateways["onysoft"].submits) == 1

@@ -1,0 +1,78 @@
+"""Paths and methods that are not there."""
+
+import pytest
+
+from tests.chatting import CHAT, refused
+from tests.harness import Proxy
+
+UNKNOWN = [
+    "/",
+    "/v1",
+    "/v1/",
+    "/v1/nothing",
+    "/v1/chat",
+    "/v1/chat/completions/",
+    "/v1/chat/completions/x",
+    "/V1/chat/completions",
+    "//v1/chat/completions",
+    "/v2/chat/completions",
+    "/v1/engines/x/completions",
+    "/favicon.ico",
+    "/.env",
+    "/media/",
+    "/media/../config.yaml",
+    "/media/..%2Fconfig.yaml",
+    "/media/%00",
+    "/docs",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_an_unknown_path_is_404(shared: Proxy, method: str, path: str) -> None:
+    with shared.http() as client:
+        answer = client.request(method, path)
+    if answer.status_code == 405:  # "/media/x" exists for GET
+        assert path.startswith("/media/")
+        return
+    refused(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", CHAT, {"POST"}),
+        ("PUT", CHAT, {"POST"}),
+        ("OPTIONS", CHAT, {"POST"}),
+        ("DELETE", "/v1/models", {"GET", "HEAD"}),
+        ("POST", "/v1/models/x", {"GET", "HEAD"}),
+        ("PUT", "/v1/videos", {"GET", "HEAD", "POST"}),
+        ("POST", "/v1/videos/x", {"GET", "HEAD", "DELETE"}),
+        ("POST", "/healthz", {"GET", "HEAD"}),
+        ("BREW", CHAT, {"POST"}),
+    ],
+)
+def test_a_wrong_method_is_405(shared: Proxy, method: str, path: str, allowed: set[str]) -> None:
+    with shared.http() as client:
+        answer = client.request(method, path)
+    if method == "BREW" and answer.status_code == 400:
+        return  # the server knows no such method
+    error = refused(answer, 405, "method_not_allowed")
+    assert error["type"] == "invalid_request_error"
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/chat-openai", "/healthz", "/metrics"])
+def test_head_answers_as_get_without_a_body(shared: Proxy, path: str) -> None:
+    with shared.http() as client:
+        answer = client.head(path)
+        assert answer.status_code == 200
+        assert answer.content == b""
+        assert client.get(path).status_code == 200
+
+
+def test_head_of_what_is_not_there(shared: Proxy) -> None:
+    with shared.http() as client:
+        assert client.head("/v1/models/nobody-knows").status_code == 404
+        assert client.head(CHAT).status_code == 405
+        assert client.get("/healthz").status_code == 200

@@ -1,0 +1,265 @@
+"""No answer, header, log line or metric holds a key, whatever a gateway echoes."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from proxy.edge import Edge
+from proxy.sandbox import Sandbox
+from tests.chatting import CHAT, PASSING, ROWS, body, chunks_of, said
+from tests.harness import Proxy, config_for, proxy_in_thread
+
+CLIENT = "sk-client/canary+1"
+HOOK = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
+# With characters that percent-encoding changes.
+CANARY = "sk-canary/{}+="
+
+
+@pytest.fixture(scope="module")
+def canaries(all_gateways: Sandbox) -> Iterator[dict[str, str]]:
+    """Each double with a key that stands out; its row → the key."""
+    before = all_gateways.keys
+    for name, double in all_gateways.doubles.items():
+        double.key = CANARY.format(name)
+    yield all_gateways.keys
+    for name, double in all_gateways.doubles.items():
+        double.key = before[name]
+
+
+@pytest.fixture(scope="module")
+def running(
+    canaries: dict[str, str], all_gateways: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    config = config_for(
+        all_gateways,
+        keys=[{"name": "web", "key": CLIENT}],
+        webhooks={"secret": HOOK, "allow_private": True},
+    )
+    with proxy_in_thread(tmp_path_factory.mktemp("proxy"), config, key=CLIENT) as made:
+        yield made
+
+
+class Lines(logging.Handler):
+    """Every line that is logged, but for the clients' own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(("httpx", "httpcore", "openai")):
+            self.lines.append(f"{record.name}: {self.format(record)}")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    handler, root, own = Lines(), logging.getLogger(), logging.getLogger("anygate")
+    levels = root.level, own.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    own.setLevel(logging.DEBUG)
+    yield handler.lines
+    root.removeHandler(handler)
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
+
+
+@pytest.fixture
+def proxy(
+    running: Proxy, gateways: Sandbox, canaries: dict[str, str], logged: list[str]
+) -> Iterator[Proxy]:
+    """The proxy; at the end no log line and no metric may hold a secret."""
+    yield running
+    with running.http() as client:
+        clean(client.get("/metrics").text, canaries)
+    clean("\n".join(logged), canaries)
+    assert any(line.startswith("anygate") for line in logged)
+
+
+def clean(text: str, canaries: dict[str, str]) -> None:
+    for secret in (*canaries.values(), CLIENT, HOOK):
+        assert secret not in text
+        assert quote(secret, safe="") not in text
+
+
+def clean_answer(answer: httpx.Response, canaries: dict[str, str]) -> httpx.Response:
+    clean(answer.text, canaries)
+    clean(str(answer.headers.multi_items()), canaries)
+    return answer
+
+
+def echoes(key: str) -> dict[str, dict[str, Any]]:
+    """What a gateway may answer with its key in it."""
+    words = f"Bad key {key} (or {quote(key, safe='')}) at https://x/?k={key}"
+    error = {"error": {"message": words, "type": words, "code": key, "param": key}}
+    return {
+        "error": {"status": 401, "body": error},
+        "refusal": {"status": 400, "body": error},
+        "rate": {"status": 429, "body": error, "headers": {"retry-after": "1", "x-key": key}},
+        "under 200": {"status": 200, "body": error},
+        "success false": {"status": 200, "body": {"success": False, **error}},
+        "plain": {"status": 500, "body": words},
+        "no json": {"status": 200, "body": words},
+        "choices": {"status": 200, "body": {"choices": key}},
+        "reason": {"status": 302, "body": b"", "headers": {"location": f"http://x/{key}"}},
+    }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("echo", echoes(""))
+@pytest.mark.parametrize("route", PASSING)
+def test_an_error_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], route: str, echo: str, stream: bool
+) -> None:
+    fault = echoes(canaries[ROWS[route]])[echo]
+    gateways[ROWS[route]].fault("chat", **fault)
+    with proxy.http() as client:
+        answer = clean_answer(client.post(CHAT, json=body(route, stream=stream)), canaries)
+    assert answer.status_code >= 400
+    if echo == "error":
+        assert "[redacted]" in answer.text
+
+
+@pytest.mark.parametrize("route", PASSING)
+def test_an_answer_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], route: str
+) -> None:
+    double = gateways[ROWS[route]]
+    double.reply = f"I was asked with {double.key}"
+    try:
+        with proxy.http() as client:
+            whole = clean_answer(client.post(CHAT, json=body(route)), canaries)
+    finally:
+        double.reply = None
+    assert whole.json()["choices"][0]["message"]["content"] == "I was asked with [redacted]"
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_stream_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], later: bool
+) -> None:
+    key = canaries["openai"]
+    events = f'data: {{"choices": [{{"delta": {{"content": "I am {key}"}}}}]}}\n\n' * later
+    events += f'data: {{"error": {{"message": "not {key}"}}}}\n\n'
+    gateways["openai"].fault(
+        "chat", status=200, body=events, headers={"content-type": "text/event-stream"}
+    )
+    with proxy.http() as client:
+        answer = clean_answer(client.post(CHAT, json=body("chat-openai", stream=True)), canaries)
+    assert answer.status_code == (200 if later else 502)
+    assert "not [redacted]" in answer.text
+    assert ("I am [redacted]" in answer.text) == later
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_chat_by_task_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], stream: bool
+) -> None:
+    double = gateways["ai-gate.one"]
+    double.reply = f"Your apiKey is {double.key}"
+    try:
+        with proxy.http() as client:
+            asked = body("chat-text", stream=stream)
+            answer = clean_answer(client.post(CHAT, json=asked), canaries)
+            job = answer.headers["x-anygate-job"]
+            clean_answer(client.get(f"/v1/jobs/{job}"), canaries)
+    finally:
+        double.reply = None
+    if stream:
+        assert said(chunks_of(answer.text)) == "Your apiKey is [redacted]"
+
+
+@pytest.mark.parametrize(
+    ("model", "row"), [("sora-2", "onysoft"), ("sora-gate", "ai-gate.one"), ("kling", "apiin.one")]
+)
+def test_a_job_s_failure_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], model: str, row: str
+) -> None:
+    gateways[row].fail_next(f"could not bill {canaries[row]}")
+    with proxy.http() as client, proxy.sdk() as sdk:
+        video = sdk.videos.create_and_poll(model=model, prompt="A cat")
+        assert video.error is not None
+        assert video.error.message == "could not bill [redacted]"
+        for path in (f"/v1/videos/{video.id}", f"/v1/videos/{video.id}/content", "/v1/videos"):
+            clean_answer(client.get(path), canaries)
+
+
+@pytest.mark.parametrize(
+    ("model", "row"), [("sora-2", "onysoft"), ("sora-gate", "ai-gate.one"), ("kling", "apiin.one")]
+)
+def test_a_refused_job_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], model: str, row: str
+) -> None:
+    with proxy.http() as client:
+        for fault in echoes(canaries[row]).values():
+            gateways[row].fault("submit", **fault)
+            asked = {"model": model, "prompt": "A cat"}
+            clean_answer(client.post("/v1/videos", json=asked), canaries)
+        clean_answer(client.get("/v1/videos"), canaries)
+
+
+def test_a_result_s_url_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str]
+) -> None:
+    key = quote(canaries["apiin.one"], safe="")
+    link = f"{gateways['apiin.one'].origin}/files/none/0.png?key={key}"
+    task = {"task_id": "t", "status": "SUCCESS", "response": [link]}
+    done = {"code": 200, "message": "success", "data": task}
+    with proxy.http() as client:
+        for shape in ("url", "b64_json"):
+            gateways["apiin.one"].fault("poll", status=200, body=done)
+            asked = {"model": "flux", "prompt": "A cat", "response_format": shape}
+            clean_answer(client.post("/v1/images/generations", json=asked), canaries)
+        gateways["apiin.one"].fault("poll", status=200, body=done)
+        made = client.post("/v1/videos", json={"model": "kling", "prompt": "A cat"}).json()["id"]
+        for path in ("", "/content"):
+            clean_answer(client.get(f"/v1/videos/{made}{path}"), canaries)
+
+
+def test_a_client_that_knows_a_key_is_not_told_it_back(
+    proxy: Proxy, canaries: dict[str, str]
+) -> None:
+    with proxy.http() as client:
+        for secret in (*canaries.values(), CLIENT, HOOK):
+            clean_answer(client.post(CHAT, json=body(secret)), canaries)
+            asked = body("chat-text", **{secret: 1})
+            clean_answer(client.post(CHAT, json=asked), canaries)
+            clean_answer(client.get(f"/v1/videos/{quote(secret, safe='')}"), canaries)
+            clean_answer(client.get(f"/v1/models/{quote(secret, safe='')}"), canaries)
+            clean_answer(client.get(f"/{quote(secret, safe='')}"), canaries)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_our_own_fault_says_nothing(
+    proxy: Proxy, canaries: dict[str, str], logged: list[str], begun: bool
+) -> None:
+    secret = canaries["openai"]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            raise ValueError(f"within {secret}")
+        except ValueError as exc:
+            raise RuntimeError(f"https://x/{quote(secret, safe='')}") from exc
+
+    assert proxy.service is not None
+    transport = httpx.ASGITransport(Edge(app, proxy.service), raise_app_exceptions=begun)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        if begun:
+            with pytest.raises(Exception, match="req_") as caught:
+                await client.get("/x")
+            assert caught.value.__cause__ is None
+            assert caught.value.__suppress_context__
+        else:
+            answer = clean_answer(await client.get("/x"), canaries)
+            assert answer.status_code == 500
+            assert answer.json()["error"]["code"] == "internal_error"
+            assert answer.headers["x-request-id"] in answer.json()["error"]["message"]
+    trace = "\n".join(logged)
+    assert "RuntimeError: https://x/[redacted]" in trace
+    assert "ValueError: within [redacted]" in trace

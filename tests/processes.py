@@ -1,0 +1,29 @@
+"""The proxy's processes, as the operating system lists them, and what they left in their store."""
+
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from proxy.store.base import Job
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes of `anygate serve --workers N`."""
+    columns = ("-o", "pid=", "-o", "ppid=", "-o", "args=")
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", *columns], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [
+        int(row[0])
+        for row in rows
+        if len(row) == 3 and int(row[1]) == pid and "spawn_main" in row[2]
+    ]
+
+
+def stored(folder: Path) -> list[Job]:
+    """Every job in the store of a proxy that has ended."""
+    with sqlite3.connect(folder / "jobs.db") as db:
+        found = [Job.decode(doc) for (doc,) in db.execute("SELECT doc FROM jobs")]
+    db.close()
+    return found
