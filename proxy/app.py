@@ -1,11 +1,13 @@
 """The application: which function answers which path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -62,6 +64,15 @@ ROUTES = [
     Route("/media/{name}", operations.media, methods=["GET"]),
 ]
 
+# Paths without parameters need no search: a dictionary is a tenth of the router's cost.
+EXACT: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
+    (method, route.path): route.endpoint
+    for route in ROUTES
+    if "{" not in route.path
+    for method in route.methods or ()
+    if method != "HEAD"
+}
+
 
 def make_app(
     service: Service, background: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -85,6 +96,11 @@ def make_app(
     router = Router(ROUTES, redirect_slashes=False, lifespan=lifespan)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        exact = EXACT.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if exact is not None:
+            response = await exact(Request(scope, receive, send))
+            await response(scope, receive, send)
+            return
         # With an app in the scope the router raises its 404 and 405 instead of answering them.
         scope["app"] = app
         try:

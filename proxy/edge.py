@@ -5,7 +5,7 @@ import time
 import traceback
 
 import orjson
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,10 +44,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = exchange.id
-                for name, value in exchange.headers.items():
-                    headers[name] = value
+                headers = [(b"x-request-id", exchange.id.encode())]
+                headers += [(n.encode("latin-1"), _safe(v)) for n, v in exchange.headers.items()]
+                message["headers"] = [*message["headers"], *headers]
             if exchange.delivers is None:
                 await send(message)
             elif await deliver(message, receive, send):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 MASK = "[redacted]"
+SHORTEST = 6  # characters of a secret: shorter ones ("none") would garble what is shown
 
 
 class Redactor:
@@ -24,7 +25,12 @@ class Redactor:
         return bool(self._pattern and self._pattern.search(value))
 
 
-def masked(data: bytes, secret: str) -> bytes:
-    """Bytes without this one secret: for what passes through, where looking for every one costs too much."""
-    wanted = secret.encode()
-    return data.replace(wanted, MASK.encode()) if len(secret) > 5 and wanted in data else data
+def masked(data: bytes, key: str) -> bytes:
+    """A gateway's bytes without its own key: for what passes through, where looking for all costs too much."""
+    wanted = key.encode()
+    return data.replace(wanted, MASK.encode()) if len(key) >= SHORTEST and wanted in data else data
+
+
+def unkeyed(text: str, key: str) -> str:
+    """A gateway's text without its own key."""
+    return Redactor([key]).text(text) if len(key) >= SHORTEST else text

@@ -151,15 +151,15 @@ async def begun(events: AsyncIterator[bytes], wait: float) -> asyncio.Task[bytes
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Do the work unless the client goes away, which cancels it at once: raises ClientGone then."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
     gone = asyncio.ensure_future(_gone(request.receive, task))
     try:
-        return await task
+        return await work
     except asyncio.CancelledError:
         if gone.done() and not gone.cancelled():
+            task.uncancel()  # it was ours: the task goes on to its end
             raise ClientGone from None
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         raise
     finally:
         gone.cancel()

@@ -84,9 +84,8 @@ class Proxy:
 
     def http(self, **options: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        return httpx.Client(
-            base_url=self.url, headers=headers, timeout=30, trust_env=False, **options
-        )
+        settings = {"timeout": 30, "trust_env": False, "verify": False, **options}
+        return httpx.Client(base_url=self.url, headers=headers, **settings)
 
     def async_http(self, **options: Any) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {self.key}"} | options.pop("headers", {})

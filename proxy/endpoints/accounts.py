@@ -98,10 +98,10 @@ def _reaches(client: Client, account: Account, runtime: Runtime) -> bool:
         if client.may_use(name)
         for target in route.targets
     )
-    return routed or any(_may_begin(glob, f"{account.name}/") for glob in client.models)
+    return routed or any(may_begin(glob, f"{account.name}/") for glob in client.models)
 
 
-def _may_begin(glob: str, begin: str) -> bool:
+def may_begin(glob: str, begin: str) -> bool:
     """Whether the glob matches some text that begins so, and goes on."""
     parts = (glob[:end] for end in range(1, len(glob) + 1))
     return any(fnmatchcase(begin, one) and (one != glob or one.endswith("*")) for one in parts)

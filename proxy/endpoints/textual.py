@@ -58,7 +58,7 @@ async def chat(
 async def _answer(request: Request, job: Job, params: Params) -> Response:
     if not flag(params, "stream"):
         found = await while_connected(request, ended(request, job))
-        return json_response(completion(_texts(request, found, params), **_head(found, params)))
+        return json_response(completion(_texts(found, params), **_head(found, params)))
     events = _events(request, job, params)
     wait = exchange_of(request).service.keep_alive
     return EventStream(events, first=await while_connected(request, begun(events, wait)))
@@ -78,16 +78,15 @@ async def _refused(request: Request, job: Job) -> bool:
 async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[bytes]:
     found = await ended(request, job)
     usage = bool((params.get("stream_options") or {}).get("include_usage"))
-    texts = _texts(request, found, params)
+    texts = _texts(found, params)
     for chunk in chunks(texts, include_usage=usage, **_head(found, params)):
         yield encode(orjson.dumps(chunk))
     yield DONE
 
 
-def _texts(request: Request, job: Job, params: Params) -> list[str]:
+def _texts(job: Job, params: Params) -> list[str]:
     """Every answer as it is given out. Raises MalformedReply where it is not the format asked for."""
-    clean = exchange_of(request).service.runtime.redactor.text
-    answers = [clean(entry.text or "") for entry in job.tasks if entry.state == "completed"]
+    answers = [entry.text or "" for entry in job.tasks if entry.state == "completed"]
     stopped = [cut_at_stop(text, params.get("stop"))[0] for text in answers]
     return [fits(text, params.get("response_format")) for text in stopped]
 

@@ -8,7 +8,7 @@ from proxy.accounts import Account
 from proxy.config import Config
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
-from proxy.redact import Redactor
+from proxy.redact import Redactor, unkeyed
 from proxy.routing import Candidate
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
@@ -23,7 +23,7 @@ async def outcome_of(task: Task, account: Account, media: Media, now: float) -> 
     known = [now + one for one in lives if one is not None]
     return Outcome(
         assets=tuple(assets),
-        text=task.text,
+        text=None if task.text is None else unkeyed(task.text, account.key),
         detail=task.detail,
         cost=dollars(task.cost, account),
         task_id=task.id,

@@ -14,7 +14,7 @@ from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
 from proxy.jobs.notify import notify
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
-from proxy.store.base import NOTIFY, Due, Entry, Job, StoreUnavailable
+from proxy.store.base import NOTIFY, Due, Entry, Job
 from translators.core import Call, Capability, Operation, Request, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply, TranslationError
 

@@ -26,13 +26,16 @@ class Queue:
         self._jobs = jobs
         self._work = work
         self._wake = asyncio.Event()
-        self._awake_at = 0.0
+        self._awake_at = 0.0  # by the clock of time.monotonic()
+        self._soonest = 0.0  # what has become due since the store was last asked
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
 
     def wake(self, seconds: float = 0.0) -> None:
         """Something is due in so many seconds: the loop does not sleep longer than that."""
-        if time.monotonic() + seconds < self._awake_at:
+        at = time.monotonic() + seconds
+        self._soonest = min(self._soonest, at)
+        if at < self._awake_at:
             self._wake.set()
 
     async def run(self) -> None:
@@ -40,11 +43,11 @@ class Queue:
         try:
             while True:
                 self._wake.clear()
-                self._awake_at = float("inf")  # what becomes due meanwhile may have been overlooked
+                self._awake_at, self._soonest = 0.0, float("inf")
                 pause = await self._safely()
-                self._awake_at = time.monotonic() + pause
+                self._awake_at = min(time.monotonic() + pause, self._soonest)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
+                    async with asyncio.timeout(self._awake_at - time.monotonic()):
                         await self._wake.wait()
         finally:
             if self._running:
