@@ -54,6 +54,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
             if gone.done() and not gone.cancelled():
+                body.uncancel()
                 raise ClientGone from None
             raise
         finally:

@@ -89,6 +89,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
+                    connect=timeout.get("connect"),  # the name's resolution with it
                     sock_connect=timeout.get("connect"),
                     sock_read=timeout.get("read"),
                 ),

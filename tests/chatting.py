@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests import openapi
+from tests.harness import Proxy
 
 # Route of `config_for` → the double behind it.
 ROWS = {
@@ -77,3 +78,17 @@ def refused(
     assert isinstance(error["message"], str)
     assert error["message"]
     return dict(error)
+
+
+def fetched(proxy: Proxy, route: str, **more: Any) -> httpx.Response:
+    with proxy.http() as client:
+        return client.post(CHAT, json=body(route, stream=True, **more))
+
+
+def broken(text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The chunks of a stream that ends with one error event, and the error."""
+    *chunks, last = map(json.loads, data_of(text))
+    for chunk in chunks:
+        openapi.check_event(CHUNK, chunk)
+    openapi.check_event("ErrorResponse", last)
+    return chunks, last["error"]

@@ -1,5 +1,6 @@
 """Fixtures for end-to-end tests: doubles for the whole session, a proxy for each test."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,3 +58,28 @@ def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
     """The proxy in front of all doubles, without client keys."""
     with proxy_in_thread(tmp_path, config_for(gateways)) as running:
         yield running
+
+
+class Lines(logging.Handler):
+    """Every line that is logged, but for the clients' own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(("httpx", "httpcore", "openai")):
+            self.lines.append(f"{record.name}: {self.format(record)}")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    handler, root, own = Lines(), logging.getLogger(), logging.getLogger("anygate")
+    levels = root.level, own.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    own.setLevel(logging.DEBUG)
+    yield handler.lines
+    root.removeHandler(handler)
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])

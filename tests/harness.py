@@ -83,34 +83,26 @@ class Proxy:
     service: Service | None = field(default=None, repr=False)
 
     def http(self, **options: Any) -> httpx.Client:
-        headers = {"authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        settings = {"timeout": 30, "trust_env": False, "verify": False, **options}
-        return httpx.Client(base_url=self.url, headers=headers, **settings)
+        return httpx.Client(**self._http(options))
 
     def async_http(self, **options: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**self._http(options))
+
+    def _http(self, options: dict[str, Any]) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        return httpx.AsyncClient(
-            base_url=self.url, headers=headers, timeout=30, trust_env=False, **options
-        )
+        usual = {"base_url": self.url, "headers": headers, "timeout": 30, "trust_env": False}
+        return usual | options
 
     def sdk(self, **options: Any) -> openai.OpenAI:
         """The real SDK, strict about every answer. Close it, or use it as a context manager."""
-        settings = {"max_retries": 0, "timeout": 30.0, **options}
-        return openai.OpenAI(
-            base_url=self.url + "/v1",
-            api_key=self.key,
-            _strict_response_validation=True,
-            **settings,
-        )
+        return openai.OpenAI(**self._sdk(options))
 
     def async_sdk(self, **options: Any) -> openai.AsyncOpenAI:
-        settings = {"max_retries": 0, "timeout": 30.0, **options}
-        return openai.AsyncOpenAI(
-            base_url=self.url + "/v1",
-            api_key=self.key,
-            _strict_response_validation=True,
-            **settings,
-        )
+        return openai.AsyncOpenAI(**self._sdk(options))
+
+    def _sdk(self, options: dict[str, Any]) -> dict[str, Any]:
+        usual = {"base_url": self.url + "/v1", "api_key": self.key, "max_retries": 0, "timeout": 30}
+        return {**usual, "_strict_response_validation": True, **options}
 
 
 def write(folder: Path, config: Mapping[str, Any]) -> Path:

@@ -145,26 +145,32 @@ class Translator:
         Raises UnsupportedEndpoint where the row has none, and what `family` raises.
         """
         model = self.family(call.model, call.capability, call.params)
-        place = (model, call.capability, mode)
-        found = self.found.get(place)
+        found = self.operation(model, call.capability, mode)
         if found is None:
-            found = self._search(call, model, mode)
+            raise UnsupportedEndpoint(
+                f"'{call.model}' at {self.name} does not offer {call.capability.replace('_', ' ')}.",
+                "model",
+            )
+        return model, found
+
+    def operation(self, model: str, capability: Capability, mode: str = "auto") -> Operation | None:
+        """The operation of a native model, as `find` gave it; what the request brought is not needed."""
+        place = (model, capability, mode)
+        found = self.found.get(place) or self._search(model, capability, mode)
+        if found is not None:
             if len(self.found) >= _REMEMBERED:  # the models are what clients say
                 self.found.clear()
             self.found[place] = found
-        return model, found
+        return found
 
-    def _search(self, call: Call, model: str, mode: str) -> Operation:
+    def _search(self, model: str, capability: Capability, mode: str) -> Operation | None:
         operations = self.modes.get(mode, self.operations)
-        for globs, operation in operations.get(call.capability, {}).items():
+        for globs, operation in operations.get(capability, {}).items():
             if _matches(model, globs) and not (
-                globs == "*" and self._named_elsewhere(model, call.capability)
+                globs == "*" and self._named_elsewhere(model, capability)
             ):
                 return operation
-        raise UnsupportedEndpoint(
-            f"'{call.model}' at {self.name} does not offer {call.capability.replace('_', ' ')}.",
-            "model",
-        )
+        return None
 
     def _named_elsewhere(self, model: str, capability: Capability) -> bool:
         """Whether another capability names this model outright, so that `*` here does not mean it."""

@@ -166,6 +166,13 @@ def options_in(value: Any) -> JSON:
         value = from_text(value)
     if not isinstance(value, Mapping):
         raise InvalidType("provider_options", "object", value)
-    return {
-        name: from_text(one) if isinstance(one, FormText) else one for name, one in value.items()
-    }
+    return {name: _spelt(one) for name, one in value.items()}
+
+
+def _spelt(value: Any) -> Any:
+    """A form's texts at any depth as what they spell: no table knows their types."""
+    if isinstance(value, FormText):
+        return from_text(value)
+    if isinstance(value, Mapping):
+        return {name: _spelt(one) for name, one in value.items()}
+    return [_spelt(one) for one in value] if isinstance(value, list) else value

@@ -61,9 +61,10 @@ async def speech(request: Request) -> Response:
     runtime = exchange.service.runtime
     params = await read_json(request, runtime.max_body)
     resolved = runtime.router.resolve(params.get("model"), Capability.SPEECH, exchange.client)
-    if "input" in params:
-        need_text(params, "input")
-    elif {*resolved.params, *params} <= _AROUND_INPUT:
+    said = {**resolved.params, **params}
+    if "input" in said:
+        need_text(said, "input")
+    elif said.keys() <= _AROUND_INPUT:
         raise missing("input")
     ask = Ask(
         Capability.SPEECH,
@@ -80,7 +81,7 @@ async def speech(request: Request) -> Response:
         request,
         runtime.router.candidates(resolved, ask),
         ask=lambda one: forward.answer(
-            request, one, forward.Shape.AUDIO, stream=params.get("stream_format") == "sse"
+            request, one, forward.Shape.AUDIO, stream=said.get("stream_format") == "sse"
         ),
         order=order,
     )
@@ -96,10 +97,11 @@ async def transcribe(request: Request) -> Response:
     exchange.endpoint = "transcriptions"
     runtime = exchange.service.runtime
     params = await read_params(request, runtime.max_body)
-    stream = flag(params, "stream")
     capability = Capability.TRANSCRIPTION
     resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
-    if {*resolved.params, *params} <= _AROUND_FILE:
+    said = {**resolved.params, **params}
+    stream = flag(said, "stream")
+    if said.keys() <= _AROUND_FILE:
         raise missing("file")
     ask = Ask(capability, without_own(params), options_of(params), handled=_WRITTEN)
 
@@ -115,7 +117,7 @@ async def transcribe(request: Request) -> Response:
 
 
 async def _spoken(request: Request, wish: Wish) -> Response:
-    said = wish.said
+    said = {**wish.resolved.params, **wish.said}
     wanted = one_of(said, "response_format", FORMATS, "mp3") if "response_format" in said else None
     events = one_of(said, "stream_format", ("audio", "sse"), "audio") == "sse"
     if wanted:
@@ -167,7 +169,8 @@ async def _pieces(request: Request, job: Job, wanted: str | None) -> AsyncGenera
 
 
 async def _written(request: Request, wish: Wish, *, stream: bool) -> Response:
-    shape = one_of(wish.said, "response_format", _TEXTS, "json")
+    said = {**wish.resolved.params, **wish.said}
+    shape = one_of(said, "response_format", _TEXTS, "json")
     job = await place(request, wish)
     if stream:
         return await _streamed(request, job, _words(request, job))

@@ -53,11 +53,12 @@ def _endpoint(
         runtime = exchange.service.runtime
         read = read_params if shape is Shape.TEXT else read_json
         params = await read(request, runtime.max_body)
-        for one in needs:
-            if one not in params:
-                raise missing(one)
-        stream = flag(params, "stream")
         resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
+        said = {**resolved.params, **params}
+        for one in needs:
+            if one not in said:
+                raise missing(one)
+        stream = flag(said, "stream")
         ask = Ask(capability, without_own(params), options_of(params))
         return await first_that_answers(
             request,

@@ -15,7 +15,7 @@ from translators.errors import MalformedReply
 from translators.framing import Framer, FramingError
 
 _LONGEST = 64 << 20  # bytes of one event
-_WHOLE = re.compile(rb".*(?:\n\n|\n\r\n|\r\r)", re.DOTALL)
+_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")  # of an event, in any of the three line endings
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 # How the streams end that have no [DONE].
 _LAST = re.compile(
@@ -70,8 +70,8 @@ class Held:
     def feed(self, chunk: bytes) -> bytes:
         """What is whole by now. Raises FramingError for an event that grows too long."""
         probe = self._tail + chunk  # the end of an event may lie across two chunks
-        match = _WHOLE.match(probe)
-        cut = match.end() - len(self._tail) if match else 0
+        ends = (at + len(end) for end in _ENDS if (at := probe.rfind(end)) >= 0)
+        cut = max(max(ends, default=0) - len(self._tail), 0)
         out = b"".join((*self._parts, chunk[:cut])) if cut else b""
         if cut:
             self._parts, self._length, probe = [], 0, chunk[cut:]

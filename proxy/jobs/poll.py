@@ -15,8 +15,8 @@ from proxy.jobs.fetch import Fetcher
 from proxy.jobs.notify import notify
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
 from proxy.store.base import NOTIFY, Due, Entry, Job
-from translators.core import Call, Capability, Operation, Request, Seen, State, Task
-from translators.errors import Fault, FaultKind, MalformedReply, TranslationError
+from translators.core import Capability, Operation, Request, Seen, State, Task
+from translators.errors import Fault, FaultKind, MalformedReply
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -156,11 +156,7 @@ def pause_at(age: float, config: Config) -> float:
 
 def operation_of(job: Job, account: Account) -> Operation | None:
     """The row's operation that a job was made by."""
-    call = Call(Capability(job.capability), job.native, {})
-    try:
-        return account.row.find(call, account.config.submit)[1]
-    except TranslationError:
-        return None
+    return account.row.operation(job.native, Capability(job.capability), account.config.submit)
 
 
 def _with_result(operation: Operation, entry: Entry, task: Task) -> float | None:

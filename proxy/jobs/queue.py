@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class Queue:
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST)
             for task in self._running:
-                task.cancel()  # it is due again when its lease ends
+                task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _safely(self) -> float:
@@ -71,10 +71,7 @@ class Queue:
         if room <= 0:
             return _IDLE
         providers = [name for name in self._jobs.accounts if not self._full(name)]
-        now = time.time()
-        due = await self._jobs.store.lease(
-            submitting=False, providers=providers, until=now + self._jobs.lease, limit=room
-        )
+        due = await self._leased(providers, room)
         for one in due:
             self._busy[one.provider] += 1
             task = asyncio.create_task(self._guarded(one))
@@ -84,6 +81,23 @@ class Queue:
             return 0.0
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
+
+    async def _leased(self, providers: Sequence[str], limit: int) -> Sequence[Due]:
+        until = time.time() + self._jobs.lease
+        leasing = asyncio.ensure_future(
+            self._jobs.store.lease(submitting=False, providers=providers, until=until, limit=limit)
+        )
+        try:
+            return await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            with suppress(StoreUnavailable):
+                await self._handed_back(await leasing)
+            raise
+
+    async def _handed_back(self, due: Iterable[Due]) -> None:
+        """What we shall not do after all is for others, or for our successor, at once."""
+        with suppress(StoreUnavailable):
+            await self._jobs.store.postpone([(one, time.time()) for one in due])
 
     def _full(self, provider: str) -> bool:
         """Whether enough polls are under way there: half of its connections are for submits and chat."""
@@ -100,6 +114,9 @@ class Queue:
     async def _guarded(self, due: Due) -> None:
         try:
             await self._work(due)
+        except asyncio.CancelledError:
+            await self._handed_back([due])
+            raise
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
         except Exception as exc:  # our own fault: ask again, but not without a pause

@@ -380,20 +380,49 @@ def test_before_the_sdk_gives_up_it_is_told_the_job(shared: Proxy, gateways: San
     assert len(double.submits) == 1
 
 
+def test_a_client_that_leaves_cancels_nothing(shared: Proxy, gateways: Sandbox) -> None:
+    double = gateways["onysoft"]
+    double.fault("submit", late=0.4)
+    body = {"model": TTS, "input": "Nobody listens"}
+    with shared.http() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(SPEECH, json=body, timeout=0.2)
+        double.wait(lambda d: d.polls())
+        [job] = client.get("/v1/jobs?kind=speech&limit=1").json()["data"]
+        assert job["prompt"] == "Nobody listens"
+        assert ended(client, job["id"])["status"] == "completed"
+    assert not double.submits[0].disconnected
+
+
+def test_a_routes_own_parameters_hold(gateways: Sandbox, tmp_path: Path) -> None:
+    params = {"response_format": "wav", "voice": "nova", "stream_format": "audio"}
+    routes = {"talk": {"targets": [TTS], "params": params}}
+    config = config_for(gateways, models=routes, defaults={"speech": "talk"})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as client:
+        assert client.post(SPEECH, json={"input": "Hi"}).headers["content-type"] == "audio/wav"
+        made = client.post(SPEECH, json={"input": "Hi", "response_format": "mp3", "voice": "onyx"})
+        assert made.headers["content-type"] == "audio/mpeg"
+        assert code(client.post(SPEECH, json={}))[1] == "input"
+    assert [seen.body["voice"] for seen in gateways["onysoft"].submits] == ["Sarah", "Brian"]
+
+
 # -- jobs ----------------------------------------------------------------------------------------
 
 
+def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
+    while True:
+        job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
+        if job["status"] not in ("queued", "in_progress"):
+            return job
+
+
 def finished(client: httpx.Client, kind: str, **request: Any) -> dict[str, Any]:
-    """A job made without waiting, once it has ended."""
+    """A job made without waiting, once it has ended well."""
     made = client.post(f"/v1/jobs/{kind}", **request)
     assert made.status_code == 200, made.text
-    while (job := client.get(f"/v1/jobs/{made.json()['id']}").json())["status"] in (
-        "queued",
-        "in_progress",
-    ):
-        pass
+    job = ended(client, made.json()["id"])
     assert job["status"] == "completed", job
-    return dict(job)
+    return job
 
 
 def test_two_tracks_are_picked_by_index(shared: Proxy, gateways: Sandbox) -> None:

@@ -1,6 +1,5 @@
 """Chat on every row, through the real SDK: parameters, answers, and what a text gateway can do."""
 
-import json
 from typing import Any
 
 import openai
@@ -11,7 +10,6 @@ from tests import openapi
 from tests.chatting import (
     CHAT,
     HELLO,
-    PASSING,
     ROWS,
     TARGETS,
     body,
@@ -22,25 +20,6 @@ from tests.chatting import (
 )
 from tests.harness import Proxy
 
-TOOL: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    },
-}
-SCHEMA: Any = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "answer",
-        "schema": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "degrees": {"type": "integer"}},
-            "required": ["city", "degrees"],
-            "additionalProperties": False,
-        },
-    },
-}
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -75,39 +54,6 @@ async def test_the_async_sdk_reads_both(shared: Proxy, route: str) -> None:
         stream = await client.chat.completions.create(model=route, messages=HELLO, stream=True)
         parts = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
     assert "".join(parts) == whole.choices[0].message.content
-
-
-@pytest.mark.parametrize("route", PASSING)
-def test_tools_are_called(shared: Proxy, gateways: Sandbox, route: str) -> None:
-    with shared.sdk() as client:
-        whole = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
-        calls = whole.choices[0].message.tool_calls
-        assert calls is not None
-        assert calls[0].function.name == "get_weather"  # type: ignore[union-attr]
-        assert whole.choices[0].finish_reason == "tool_calls"
-        assert sent(gateways, route)["tools"] == [TOOL]
-        with client.chat.completions.stream(model=route, messages=HELLO, tools=[TOOL]) as stream:
-            final = stream.get_final_completion()
-    choice = final.choices[0]
-    assert choice.finish_reason == "tool_calls"
-    assert choice.message.tool_calls is not None
-    assert json.loads(choice.message.tool_calls[0].function.arguments).keys() == {"city"}
-
-
-@pytest.mark.parametrize("route", PASSING)
-def test_a_tool_s_result_goes_back(shared: Proxy, route: str) -> None:
-    with shared.sdk() as client:
-        first = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
-        message = first.choices[0].message
-        assert message.tool_calls is not None
-        result: Any = {
-            "role": "tool",
-            "tool_call_id": message.tool_calls[0].id,
-            "content": "12 degrees",
-        }
-        messages: Any = [*HELLO, message, result]
-        second = client.chat.completions.create(model=route, messages=messages, tools=[TOOL])
-    assert second.choices[0].message.content
 
 
 # apiin.one's double knows the page's parameters only.
@@ -238,14 +184,6 @@ def test_sparse_answers_of_compatible_servers_are_mended(
     with shared.http() as client:
         chunks = chunks_of(client.post(CHAT, json=body(route, stream=True)).text)
     assert said(chunks) == whole.choices[0].message.content
-
-
-@pytest.mark.parametrize("route", ["chat-openai", "chat-onysoft", "chat-shop"])
-@pytest.mark.parametrize("form", [{"type": "json_object"}, SCHEMA])
-def test_response_format_passes(shared: Proxy, route: str, form: Any) -> None:
-    with shared.sdk() as client:
-        made = client.chat.completions.create(model=route, messages=HELLO, response_format=form)
-    assert isinstance(json.loads(made.choices[0].message.content or ""), dict)
 
 
 @pytest.mark.parametrize("route", ROWS)

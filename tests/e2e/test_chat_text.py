@@ -1,5 +1,6 @@
 """Chat with ai-gate.one, which takes one text and gives one back."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -188,6 +189,21 @@ def test_a_failed_task_is_generation_failed(shared: Proxy, gateways: Sandbox, st
     gateways["ai-gate.one"].fail_next("the model fell asleep")
     error = refused(ask(shared, stream=stream), 502, "generation_failed")
     assert error["message"] == "the model fell asleep"
+
+
+async def test_a_client_that_leaves_does_not_cancel_the_job(
+    shared: Proxy, gateways: Sandbox
+) -> None:
+    double = gateways["ai-gate.one"]
+    double.fault("submit", hang=True)
+    async with shared.async_http() as client:
+        task = asyncio.create_task(client.post(CHAT, json=body(ROUTE)))
+        await double.until(lambda d: len(d.submits) == 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        double.release()
+        await double.until(lambda d: len(d.polls()) >= 1)
+    assert not double.submits[0].disconnected
 
 
 def test_a_lost_submit_is_in_doubt_and_not_repeated(shared: Proxy, gateways: Sandbox) -> None:

@@ -1,6 +1,5 @@
 """No answer, header, log line or metric holds a key, whatever a gateway echoes."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -41,31 +40,6 @@ def running(
     )
     with proxy_in_thread(tmp_path_factory.mktemp("proxy"), config, key=CLIENT) as made:
         yield made
-
-
-class Lines(logging.Handler):
-    """Every line that is logged, but for the clients' own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith(("httpx", "httpcore", "openai")):
-            self.lines.append(f"{record.name}: {self.format(record)}")
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    handler, root, own = Lines(), logging.getLogger(), logging.getLogger("anygate")
-    levels = root.level, own.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    own.setLevel(logging.DEBUG)
-    yield handler.lines
-    root.removeHandler(handler)
-    root.setLevel(levels[0])
-    own.setLevel(levels[1])
 
 
 @pytest.fixture

@@ -1,24 +1,21 @@
 """Streams: event by event, ended as they should be, and given up when nobody listens."""
 
 import asyncio
-import json
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
 from proxy.sandbox import Double, Sandbox
-from tests import openapi
 from tests.chatting import (
     CHAT,
-    CHUNK,
     HELLO,
     PASSING,
     ROWS,
     body,
+    broken,
     chunks_of,
-    data_of,
+    fetched,
     finishes,
     refused,
     said,
@@ -26,20 +23,6 @@ from tests.chatting import (
 from tests.harness import Proxy
 
 WORDS = "Hello from the Anygate sandbox, where no model is asked. You said: Say hello"
-
-
-def fetched(proxy: Proxy, route: str, **more: Any) -> httpx.Response:
-    with proxy.http() as client:
-        return client.post(CHAT, json=body(route, stream=True, **more))
-
-
-def broken(text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The chunks of a stream that ends with one error event, and the error."""
-    *chunks, last = map(json.loads, data_of(text))
-    for chunk in chunks:
-        openapi.check_event(CHUNK, chunk)
-    openapi.check_event("ErrorResponse", last)
-    return chunks, last["error"]
 
 
 @pytest.mark.parametrize("route", PASSING)
@@ -134,70 +117,6 @@ def test_an_error_before_the_first_chunk_is_a_status(
     assert error["message"] == "The stream broke off upstream"
 
 
-def raw(*events: str, end: str = "\n\n") -> dict[str, Any]:
-    """A double's answer of these bytes."""
-    stream = "".join(f"data: {event}{end}" for event in events)
-    return {"status": 200, "body": stream, "headers": {"content-type": "text/event-stream"}}
-
-
-def chunk(content: str | None = None, finish: str | None = None, **more: Any) -> str:
-    delta = {} if content is None else {"content": content}
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return json.dumps({"id": "c", "choices": [choice], **more})
-
-
-@pytest.mark.parametrize(
-    "events",
-    [
-        [chunk("Hi"), chunk(finish="stop"), "[DONE]"],
-        [chunk("Hi"), chunk(finish="STOP")],
-        [chunk("Hi"), " [DONE] ", chunk("not this")],
-        [chunk("Hi", finish=""), chunk(""), "[DONE]"],
-        [chunk("Hi"), "", " ", chunk(finish="stop")],
-        [chunk("Hi", error=None), chunk(finish="stop", error=None)],
-        ['{"id": "c",\ndata: "choices": [{"delta": {"content": "Hi"}}]}', "[DONE]"],
-        ['{"type": "ping"}', chunk("Hi"), chunk(finish="stop")],
-        [chunk("Hi", created=1.5, model=None, object=7, system_fingerprint=None), "[DONE]"],
-    ],
-)
-def test_sloppy_streams_come_out_as_described(
-    shared: Proxy, gateways: Sandbox, events: list[str]
-) -> None:
-    gateways["openai"].fault("chat", **raw(*events))
-    chunks = chunks_of(fetched(shared, "chat-openai").text)
-    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
-
-
-@pytest.mark.parametrize(
-    ("events", "code"),
-    [
-        ([chunk("Hi"), "not JSON"], "malformed_response"),
-        ([chunk("Hi"), "[1]"], "malformed_response"),
-        ([chunk("Hi"), '{"choices": [1]}'], "malformed_response"),
-        ([chunk("Hi"), '{"choices": "x"}'], "malformed_response"),
-        ([chunk("Hi", finish="")], "provider_error"),
-        ([chunk("Hi"), '{"error": "gone"}'], "provider_error"),
-        ([chunk("Hi"), chunk("", finish="error", error={"message": "x"})], "provider_error"),
-        ([chunk("Hi"), '{"error": {"message": "x", "code": 429}}'], "provider_rate_limited"),
-    ],
-)
-def test_what_cannot_be_read_ends_the_stream_after_what_could(
-    shared: Proxy, gateways: Sandbox, events: list[str], code: str
-) -> None:
-    gateways["openai"].fault("chat", **raw(*events))
-    chunks, error = broken(fetched(shared, "chat-openai").text)
-    assert said(chunks) == "Hi"
-    assert error["code"] == code
-
-
-def test_usage_is_estimated_where_the_gateway_tells_none(shared: Proxy, gateways: Sandbox) -> None:
-    gateways["openai"].fault("chat", **raw(chunk("Hello"), chunk(finish="stop"), "[DONE]"))
-    asked = {"stream_options": {"include_usage": True}}
-    *_, last = chunks_of(fetched(shared, "chat-openai", **asked).text)
-    assert last["usage"]["completion_tokens"] == 2
-    assert last["choices"] == []
-
-
 @pytest.mark.parametrize("route", PASSING)
 def test_silence_is_filled_with_comments(proxy: Proxy, gateways: Sandbox, route: str) -> None:
     assert proxy.service is not None
@@ -212,24 +131,6 @@ def test_silence_is_filled_with_comments(proxy: Proxy, gateways: Sandbox, route:
     assert heard.count(": keep-alive") >= 3
     chunks = chunks_of("\n".join([*heard, ""]))
     assert said(chunks) == WORDS
-
-
-def test_a_whole_answer_to_a_stream_request_is_streamed(shared: Proxy, gateways: Sandbox) -> None:
-    whole = {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 3}}
-    gateways["openai"].fault("chat", times=2, status=200, body=whole)
-    chunks = chunks_of(fetched(shared, "chat-openai").text)
-    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
-    assert not any(one.get("usage") for one in chunks)
-    asked = {"stream_options": {"include_usage": True}}
-    *_, last = chunks_of(fetched(shared, "chat-openai", **asked).text)
-    assert last["usage"]["prompt_tokens"] == 3
-
-
-def test_a_stream_nobody_asked_for_is_malformed(shared: Proxy, gateways: Sandbox) -> None:
-    gateways["openai"].fault("chat", **raw(chunk("Hi"), chunk(finish="stop"), "[DONE]"))
-    with shared.http() as client:
-        answer = client.post(CHAT, json=body("chat-openai"))
-    refused(answer, 502, "malformed_response")
 
 
 async def given_up(proxy: Proxy, double: Double, asked: dict[str, Any], *, heard: int) -> None:

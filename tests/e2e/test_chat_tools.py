@@ -1,0 +1,71 @@
+"""Tools and response_format, where a gateway takes them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.sandbox import Sandbox
+from tests.chatting import HELLO, PASSING, ROWS
+from tests.harness import Proxy
+
+TOOL: Any = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+SCHEMA: Any = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "answer",
+        "schema": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "degrees": {"type": "integer"}},
+            "required": ["city", "degrees"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("route", PASSING)
+def test_tools_are_called(shared: Proxy, gateways: Sandbox, route: str) -> None:
+    with shared.sdk() as client:
+        whole = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
+        calls = whole.choices[0].message.tool_calls
+        assert calls is not None
+        assert calls[0].function.name == "get_weather"  # type: ignore[union-attr]
+        assert whole.choices[0].finish_reason == "tool_calls"
+        assert [seen.body["tools"] for seen in gateways[ROWS[route]].log] == [[TOOL]]
+        with client.chat.completions.stream(model=route, messages=HELLO, tools=[TOOL]) as stream:
+            final = stream.get_final_completion()
+    choice = final.choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls is not None
+    assert json.loads(choice.message.tool_calls[0].function.arguments).keys() == {"city"}
+
+
+@pytest.mark.parametrize("route", PASSING)
+def test_a_tool_s_result_goes_back(shared: Proxy, route: str) -> None:
+    with shared.sdk() as client:
+        first = client.chat.completions.create(model=route, messages=HELLO, tools=[TOOL])
+        message = first.choices[0].message
+        assert message.tool_calls is not None
+        result: Any = {
+            "role": "tool",
+            "tool_call_id": message.tool_calls[0].id,
+            "content": "12 degrees",
+        }
+        messages: Any = [*HELLO, message, result]
+        second = client.chat.completions.create(model=route, messages=messages, tools=[TOOL])
+    assert second.choices[0].message.content
+
+
+@pytest.mark.parametrize("route", ["chat-openai", "chat-onysoft", "chat-shop"])
+@pytest.mark.parametrize("form", [{"type": "json_object"}, SCHEMA])
+def test_response_format_passes(shared: Proxy, route: str, form: Any) -> None:
+    with shared.sdk() as client:
+        made = client.chat.completions.create(model=route, messages=HELLO, response_format=form)
+    assert isinstance(json.loads(made.choices[0].message.content or ""), dict)

@@ -1,0 +1,92 @@
+"""Streams that are not as they should be: mended, or ended with an error."""
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.sandbox import Sandbox
+from tests.chatting import CHAT, body, broken, chunks_of, fetched, finishes, refused, said
+from tests.harness import Proxy
+
+
+def raw(*events: str, end: str = "\n\n") -> dict[str, Any]:
+    """A double's answer of these bytes."""
+    stream = "".join(f"data: {event}{end}" for event in events)
+    return {"status": 200, "body": stream, "headers": {"content-type": "text/event-stream"}}
+
+
+def chunk(content: str | None = None, finish: str | None = None, **more: Any) -> str:
+    delta = {} if content is None else {"content": content}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return json.dumps({"id": "c", "choices": [choice], **more})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [chunk("Hi"), chunk(finish="stop"), "[DONE]"],
+        [chunk("Hi"), chunk(finish="STOP")],
+        [chunk("Hi"), " [DONE] ", chunk("not this")],
+        [chunk("Hi", finish=""), chunk(""), "[DONE]"],
+        [chunk("Hi"), "", " ", chunk(finish="stop")],
+        [chunk("Hi", error=None), chunk(finish="stop", error=None)],
+        ['{"id": "c",\ndata: "choices": [{"delta": {"content": "Hi"}}]}', "[DONE]"],
+        ['{"type": "ping"}', chunk("Hi"), chunk(finish="stop")],
+        [chunk("Hi", created=1.5, model=None, object=7, system_fingerprint=None), "[DONE]"],
+    ],
+)
+def test_sloppy_streams_come_out_as_described(
+    shared: Proxy, gateways: Sandbox, events: list[str]
+) -> None:
+    gateways["openai"].fault("chat", **raw(*events))
+    chunks = chunks_of(fetched(shared, "chat-openai").text)
+    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
+
+
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ([chunk("Hi"), "not JSON"], "malformed_response"),
+        ([chunk("Hi"), "[1]"], "malformed_response"),
+        ([chunk("Hi"), '{"choices": [1]}'], "malformed_response"),
+        ([chunk("Hi"), '{"choices": "x"}'], "malformed_response"),
+        ([chunk("Hi", finish="")], "provider_error"),
+        ([chunk("Hi"), '{"error": "gone"}'], "provider_error"),
+        ([chunk("Hi"), chunk("", finish="error", error={"message": "x"})], "provider_error"),
+        ([chunk("Hi"), '{"error": {"message": "x", "code": 429}}'], "provider_rate_limited"),
+    ],
+)
+def test_what_cannot_be_read_ends_the_stream_after_what_could(
+    shared: Proxy, gateways: Sandbox, events: list[str], code: str
+) -> None:
+    gateways["openai"].fault("chat", **raw(*events))
+    chunks, error = broken(fetched(shared, "chat-openai").text)
+    assert said(chunks) == "Hi"
+    assert error["code"] == code
+
+
+def test_usage_is_estimated_where_the_gateway_tells_none(shared: Proxy, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", **raw(chunk("Hello"), chunk(finish="stop"), "[DONE]"))
+    asked = {"stream_options": {"include_usage": True}}
+    *_, last = chunks_of(fetched(shared, "chat-openai", **asked).text)
+    assert last["usage"]["completion_tokens"] == 2
+    assert last["choices"] == []
+
+
+def test_a_whole_answer_to_a_stream_request_is_streamed(shared: Proxy, gateways: Sandbox) -> None:
+    whole = {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 3}}
+    gateways["openai"].fault("chat", times=2, status=200, body=whole)
+    chunks = chunks_of(fetched(shared, "chat-openai").text)
+    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
+    assert not any(one.get("usage") for one in chunks)
+    asked = {"stream_options": {"include_usage": True}}
+    *_, last = chunks_of(fetched(shared, "chat-openai", **asked).text)
+    assert last["usage"]["prompt_tokens"] == 3
+
+
+def test_a_stream_nobody_asked_for_is_malformed(shared: Proxy, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", **raw(chunk("Hi"), chunk(finish="stop"), "[DONE]"))
+    with shared.http() as client:
+        answer = client.post(CHAT, json=body("chat-openai"))
+    refused(answer, 502, "malformed_response")
