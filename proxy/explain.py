@@ -11,7 +11,7 @@ from proxy.config import Config
 from proxy.errors import ApiError
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime, Transports
-from proxy.transport import AiohttpTransport
+from proxy.transport import Http1Transport
 from translators import TRANSLATORS
 from translators.core import Capability, FormText, Hosted, Params, Source
 from translators.plan import options_in
@@ -24,7 +24,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "speech": {"input": "Hello", "voice": "alloy"},
 }
 _ALTERNATIVES = {"speech": (Capability.SOUND, Capability.MUSIC)}
-_HANDLED = frozenset({"n", "response_format", "stream"})
+_HANDLED = frozenset({"n", "response_format", "stream", "stream_format"})
 
 
 def offline(config: Config) -> Runtime:
@@ -33,7 +33,7 @@ def offline(config: Config) -> Runtime:
     async def unlimited(bucket: str, limit: int, *, keep: int = 0) -> float:
         return 0.0
 
-    transports = Transports(AiohttpTransport(), AiohttpTransport(public_only=True))
+    transports = Transports(Http1Transport(), Http1Transport(public_only=True))
     return runtime.build(config, TRANSLATORS, transports, unlimited)
 
 

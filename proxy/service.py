@@ -10,7 +10,7 @@ from proxy.media import Media
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, Transports
 from proxy.store import open_store
-from proxy.transport import AiohttpTransport
+from proxy.transport import Http1Transport
 from translators.core import Translator
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
@@ -28,7 +28,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.store = open_store(self.config.store)
-        self.transports = Transports(AiohttpTransport(), AiohttpTransport(public_only=True))
+        self.transports = Transports(Http1Transport(), Http1Transport(public_only=True))
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
         self.metrics = Metrics()
         self.runtime = self._build(self.config)

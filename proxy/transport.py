@@ -1,26 +1,30 @@
-"""httpx's transport interface, driven by aiohttp.
+"""httpx's transport interface over `http1`: a pool of connections, proxies from the environment.
 
-httpx's own transport costs ten times the processor time of aiohttp's parser and connector. The
-mapping of exceptions is what money depends on: only a connection that was never made is a
-`ConnectError` or `ConnectTimeout`; everything later may have reached the gateway.
+httpx's own transport costs several times as much a request. The mapping of failures is what money
+depends on: only a connection that was never made is a `ConnectError` or `ConnectTimeout`;
+everything later may have reached the gateway, and nothing is ever sent twice.
 """
 
-import ipaddress
-import os
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+import asyncio
+import ssl
+from base64 import b64encode
+from collections import deque
+from collections.abc import AsyncIterator
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
+
+from proxy.addresses import NotPublic, is_public, public_addresses
+from proxy.http1 import Connection, Exchange
+
+__all__ = ["Body", "Http1Transport", "NotPublic", "is_public"]
 
 # Shorter than any common server's own keep-alive (5 s and up): a submit that meets a connection
 # just closed by the other side would be in doubt, and a paid job with it.
 KEEPALIVE = 4.0
-# One read of the socket: what has arrived travels on at once.
-_CHUNK = 1 << 16
+
+_Place = tuple[str, str, int]  # scheme, host, port
 
 
 class Body(httpx.ByteStream):
@@ -31,161 +35,191 @@ class Body(httpx.ByteStream):
         self.data = data
 
 
-class NotPublic(httpx.ConnectError):
-    """The address is not one that the proxy fetches from: private, loopback, link-local and the like."""
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only, at connect time: a name cannot change its mind in between."""
-
-    def __init__(self) -> None:
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if not found or not all(is_public(one["host"]) for one in found):
-            raise NotPublic(f"{host} is not a public address")
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, looking through IPv6's ways to write IPv4."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if inner:
-            return is_public(str(inner))
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    return ip.is_global and not ip.is_multicast
-
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-class AiohttpTransport(httpx.AsyncBaseTransport):
+class Http1Transport(httpx.AsyncBaseTransport):
     """One pool of connections. `public_only`: refuses every address that is not on the open internet."""
 
-    def __init__(self, *, public_only: bool = False) -> None:
+    def __init__(self, *, public_only: bool = False, verify: ssl.SSLContext | None = None) -> None:
         self._public_only = public_only
-        self._session: aiohttp.ClientSession | None = None
+        self._verify = verify
+        # A proxy would resolve names itself, past the check of addresses.
+        self._proxies = {} if public_only else getproxies()
+        self._idle: dict[_Place, deque[Connection]] = {}
+        self._purging: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        session = self._session or self._open()
+        url = request.url
+        place = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
         timeout = request.extensions.get("timeout", {})
-        if self._public_only:
-            _refuse_private_literal(request.url.host)
-        with mapped_errors():
-            answer = await session.request(
-                request.method,
-                str(request.url),
-                headers=request.headers.multi_items(),
-                data=_body(request),
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    connect=timeout.get("connect"),  # the name's resolution with it
-                    sock_connect=timeout.get("connect"),
-                    sock_read=timeout.get("read"),
-                ),
-            )
+        body = request.stream.data if isinstance(request.stream, Body) else await _read(request)
+        proxy = self._proxy(place) if self._proxies else None
+        head = _head(request, len(body), proxy if url.scheme == "http" else None)
+        connection = self._waiting(place)
+        if connection is None:
+            connection = await self._connected(place, proxy, timeout.get("connect"))
+        exchange = connection.start(head, body, timeout.get("read"))
+        try:
+            await exchange.head()
+        except BaseException:
+            exchange.close()
+            raise
         return httpx.Response(
-            answer.status, headers=answer.raw_headers, stream=_Stream(answer), request=request
+            exchange.status, headers=exchange.headers, stream=_Stream(exchange), request=request
         )
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._purging is not None:
+            self._purging.cancel()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
 
-    def _open(self) -> aiohttp.ClientSession:
-        # A proxy would resolve names itself, past the check of `PublicResolver`.
-        proxied = not self._public_only and any(map(os.environ.get, _PROXY_VARIABLES))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=KEEPALIVE,
-                resolver=PublicResolver() if self._public_only else None,
-                use_dns_cache=not self._public_only,
-            ),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=proxied,  # looked up per request: only where there is something to find
-            read_bufsize=1 << 18,
+    def _waiting(self, place: _Place) -> Connection | None:
+        """The connection that was used last, if it has not been idle for too long."""
+        connections = self._idle.get(place)
+        oldest = asyncio.get_running_loop().time() - KEEPALIVE
+        while connections:
+            connection = connections.pop()
+            if connection.usable and connection.since > oldest:
+                return connection
+            connection.close()
+        return None
+
+    async def _connected(
+        self, place: _Place, proxy: SplitResult | None, timeout: float | None
+    ) -> Connection:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(place, proxy)
+        except TimeoutError as exc:
+            raise httpx.ConnectTimeout(f"no connection to {place[1]} in time") from exc
+        except (OSError, ssl.SSLError, UnicodeError) as exc:
+            raise httpx.ConnectError(f"{place[1]}: {exc}") from exc
+
+    async def _connect(self, place: _Place, proxy: SplitResult | None) -> Connection:
+        scheme, host, port = place
+        if scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f"{scheme} is not http(s)")
+        tls = self._tls() if scheme == "https" else None
+        if proxy is not None:
+            return await self._through(proxy, place, tls)
+        hosts = await public_addresses(host, port) if self._public_only else [host]
+        failure: OSError | None = None
+        for one in hosts:
+            try:
+                return await self._open(place, one, port, tls)
+            except OSError as exc:
+                failure = exc
+        raise failure or OSError("no address")
+
+    async def _open(
+        self, place: _Place, host: str, port: int, tls: ssl.SSLContext | None
+    ) -> Connection:
+        name = place[1] if tls else None
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: Connection(lambda one: self._rest(place, one)),
+            host,
+            port,
+            ssl=tls,
+            server_hostname=name,
         )
-        return self._session
+        return connection
+
+    async def _through(
+        self, proxy: SplitResult, place: _Place, tls: ssl.SSLContext | None
+    ) -> Connection:
+        """By way of a proxy: plain requests are sent to it whole, TLS goes through a tunnel."""
+        host, port = proxy.hostname or "", proxy.port or (443 if proxy.scheme == "https" else 80)
+        if tls is None:
+            outer = self._tls() if proxy.scheme == "https" else None
+            return await self._open((proxy.scheme, host, port), host, port, outer)
+        reader, writer = await asyncio.open_connection(host, port)
+        target = f"{place[1]}:{place[2]}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}", *_credentials(proxy), "", ""]
+        writer.write("\r\n".join(lines).encode("latin-1"))
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if answer.split(b" ", 2)[1:2] != [b"200"]:
+            writer.close()
+            raise OSError(f"the proxy refused a tunnel to {target}")
+        loop = asyncio.get_running_loop()
+        connection = Connection(lambda one: self._rest(place, one))
+        transport = await loop.start_tls(
+            writer.transport, connection, tls, server_hostname=place[1]
+        )
+        assert transport is not None
+        connection.connection_made(transport)
+        return connection
+
+    def _rest(self, place: _Place, connection: Connection) -> None:
+        """A connection waits for its next request, for a while."""
+        self._idle.setdefault(place, deque()).append(connection)
+        if self._purging is None:
+            loop = asyncio.get_running_loop()
+            self._purging = loop.call_later(KEEPALIVE, self._purge)
+
+    def _purge(self) -> None:
+        self._purging = None
+        loop = asyncio.get_running_loop()
+        for place, connections in list(self._idle.items()):
+            while connections and loop.time() - connections[0].since >= KEEPALIVE:
+                connections.popleft().close()
+            if not connections:
+                del self._idle[place]
+        if self._idle:
+            self._purging = loop.call_later(KEEPALIVE / 4, self._purge)
+
+    def _proxy(self, place: _Place) -> SplitResult | None:
+        url = self._proxies.get(place[0]) or self._proxies.get("all")
+        if not url or proxy_bypass(f"{place[1]}:{place[2]}"):
+            return None
+        return urlsplit(url if "://" in url else f"http://{url}")
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._verify is None:
+            self._verify = httpx.create_ssl_context()
+        return self._verify
 
 
 class _Stream(httpx.AsyncByteStream):
     """The body as it arrives; closed before its end it takes the connection with it."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with mapped_errors():
-            async for chunk in self._answer.content.iter_any():
-                yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._exchange.body()
 
     async def aclose(self) -> None:
-        if self._answer.content.at_eof():
-            self._answer.release()
-        else:
-            self._answer.close()
+        self._exchange.close()
 
 
-@contextmanager
-def mapped_errors() -> Iterator[None]:
-    """aiohttp's exceptions as httpx's; the order matters, since aiohttp's overlap."""
-    try:
-        yield
-    except httpx.HTTPError:
-        raise
-    except aiohttp.ConnectionTimeoutError as exc:
-        raise httpx.ConnectTimeout(str(exc)) from exc
-    except (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError) as exc:
-        if isinstance(exc.os_error.__context__ or exc.__cause__, NotPublic):
-            raise NotPublic(str(exc)) from exc
-        raise httpx.ConnectError(str(exc)) from exc
-    except aiohttp.InvalidURL as exc:
-        raise httpx.ConnectError(f"not a URL that can be fetched: {exc}") from exc
-    except TimeoutError as exc:
-        raise httpx.ReadTimeout(str(exc)) from exc
-    except aiohttp.ClientPayloadError as exc:
-        raise httpx.RemoteProtocolError(str(exc).partition(":")[0]) from exc
-    except (aiohttp.ClientError, OSError) as exc:
-        raise httpx.ReadError(str(exc) or type(exc).__name__) from exc
+def _head(request: httpx.Request, length: int, proxy: SplitResult | None) -> bytes:
+    """The request's first lines. Raises LocalProtocolError for what would make two requests of one."""
+    url = request.url
+    target = url.raw_path if proxy is None else str(url).encode("ascii")
+    lines = [request.method.encode("ascii") + b" " + target + b" HTTP/1.1"]
+    known = request.headers.raw
+    named = {name.lower() for name, _ in known}
+    if b"host" not in named:
+        lines.append(b"host: " + url.netloc)
+    lines += [name + b": " + value for name, value in known if name.lower() != b"transfer-encoding"]
+    if b"content-length" not in named and (length or request.method != "GET"):
+        lines.append(b"content-length: " + str(length).encode())
+    if proxy is not None:
+        lines += [one.encode("latin-1") for one in _credentials(proxy)]
+    made = b"\r\n".join(lines)
+    if made.count(b"\n") != len(lines) - 1 or made.count(b"\r") != len(lines) - 1:
+        raise httpx.LocalProtocolError("a line break in a request's line or header")
+    return made + b"\r\n\r\n"
 
 
-_PROXY_VARIABLES = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-)
+def _credentials(proxy: SplitResult) -> list[str]:
+    if proxy.username is None:
+        return []
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return [f"proxy-authorization: Basic {b64encode(pair.encode()).decode()}"]
 
 
-def _refuse_private_literal(host: str) -> None:
-    # aiohttp asks no resolver for a literal address; odd notations ("127.1") are names to it.
-    try:
-        public = is_public(host.strip("[]"))
-    except ValueError:
-        return
-    if not public:
-        raise NotPublic(f"{host} is not a public address")
-
-
-def _body(request: httpx.Request) -> Any:
-    if isinstance(request.stream, Body):
-        return request.stream.data
-    try:
-        return request.content or None
-    except httpx.RequestNotRead:
-        return request.stream
+async def _read(request: httpx.Request) -> bytes:
+    return await request.aread()

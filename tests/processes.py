@@ -21,6 +21,13 @@ def workers_of(pid: int) -> list[int]:
     ]
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and was not waited for does not count."""
+    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
 def stored(folder: Path) -> list[Job]:
     """Every job in the store of a proxy that has ended."""
     with sqlite3.connect(folder / "jobs.db") as db:

@@ -118,17 +118,17 @@ async def _image(request: Request, job: Job, asset: dict[str, Any], shape: str) 
 
 
 async def link(request: Request, job: Job, asset: dict[str, Any]) -> str:
-    """A URL of a result that the client can open: the gateway's, unless only we may or can serve it."""
+    """A URL of a result that the client can open: of the kept file, else the gateway's, unless only
+    we may fetch that."""
     service = exchange_of(request).service
     url = asset.get("url")
+    base = service.runtime.config.server.public_url or str(request.base_url).rstrip("/")
+    if "file" in asset:
+        await service.media.publish(asset["file"])
+        return f"{base}/media/{asset['file']}"
     if url and not asset.get("auth") and not service.runtime.redactor.holds(url):
         return str(url)
-    base = service.runtime.config.server.public_url or str(request.base_url).rstrip("/")
-    if "file" not in asset:
-        index = _results(job).index(asset)
-        return f"{base}/v1/jobs/{job.id}/content?index={index}"
-    await service.media.publish(asset["file"])
-    return f"{base}/media/{asset['file']}"
+    return f"{base}/v1/jobs/{job.id}/content?index={_results(job).index(asset)}"
 
 
 async def _loaded(request: Request, job: Job, asset: dict[str, Any]) -> tuple[bytes, str]:

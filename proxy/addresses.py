@@ -1,0 +1,42 @@
+"""Where a host name leads, and whether the proxy may go there."""
+
+import asyncio
+import ipaddress
+import socket
+
+import httpx
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class NotPublic(httpx.ConnectError):
+    """The address is not one that the proxy fetches from: private, loopback, link-local and the like."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, looking through IPv6's ways to write IPv4."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if inner:
+            return is_public(str(inner))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    return ip.is_global and not ip.is_multicast
+
+
+async def public_addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host, all of them public; raises NotPublic, or ConnectError where there is none.
+
+    The caller connects to these and to no others: a name cannot change its mind in between, and odd
+    notations of an address ("127.1", "0x7f.1") are names that are resolved first.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise httpx.ConnectError(f"{host} cannot be resolved: {exc}") from exc
+    addresses = [str(one[4][0]) for one in found]
+    if not addresses or not all(map(is_public, addresses)):
+        raise NotPublic(f"{host} is not a public address")
+    return list(dict.fromkeys(addresses))

@@ -1,0 +1,173 @@
+"""/v1/images with the real SDK: the client waits, a job does the work."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from proxy.sandbox import Sandbox
+from proxy.sandbox.assets import asset
+from tests.eventually import eventually
+from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
+from tests.openapi import check, check_event
+
+ROWS = {"flux": "apiin.one", "nano-banana": "ai-gate.one", "imagen": "onysoft"}
+PNG = asset("png", "1:1")
+PATH = "/v1/images/generations"
+
+
+@pytest.fixture
+def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
+    models = {"flux-edit": "onysoft/google/nano-banana-edit"}
+    with proxy_in_thread(tmp_path, config_for(gateways, models=models)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_base64_unless_a_url_is_asked_for(proxy: Proxy, gateways: Sandbox, model: str) -> None:
+    with proxy.http() as http:
+        plain = http.post(PATH, json={"model": model, "prompt": "A cat"})
+        check("POST", PATH, 200, plain.json())
+        (one,) = plain.json()["data"]
+        assert base64.b64decode(one["b64_json"]).startswith(b"\x89PNG")
+        linked = http.post(PATH, json={"model": model, "prompt": "A cat", "response_format": "url"})
+        check("POST", PATH, 200, linked.json())
+        (one,) = linked.json()["data"]
+        assert set(one) == {"url"}
+        assert httpx.get(one["url"], trust_env=False).content.startswith(b"\x89PNG")
+    assert len(gateways[ROWS[model]].submits) == 2
+
+
+def test_a_kept_picture_has_a_url_of_ours(gateways: Sandbox, tmp_path: Path) -> None:
+    config = config_for(gateways, media={"keep": True})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.sdk() as client:
+        made = client.images.generate(model="flux", prompt="A cat", response_format="url")
+        assert made.data is not None
+        gateways["apiin.one"].files.expired = True
+        got = httpx.get(str(made.data[0].url), trust_env=False)
+    assert got.content.startswith(b"\x89PNG")
+    assert got.headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_n_pictures_are_n_tasks_of_one_job(proxy: Proxy, gateways: Sandbox, model: str) -> None:
+    with proxy.sdk() as client:
+        raw = client.images.with_raw_response.generate(model=model, prompt="A cat", n=3)
+        data = raw.parse().data
+    assert data is not None
+    assert len(data) == 3
+    assert "x-anygate-partial" not in raw.headers
+    assert len(gateways[ROWS[model]].submits) == 3
+
+
+@pytest.mark.parametrize("n", [0, 11, 1.5, "two", True])
+def test_n_has_its_limits(proxy: Proxy, gateways: Sandbox, n: Any) -> None:
+    with proxy.http() as http:
+        answer = http.post(PATH, json={"model": "flux", "prompt": "A cat", "n": n})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "n")
+    assert gateways["apiin.one"].submits == []
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_a_stream_is_one_event_a_picture(proxy: Proxy, model: str) -> None:
+    with proxy.sdk() as client:
+        stream = client.images.generate(model=model, prompt="A cat", n=2, stream=True)
+        events = list(stream)
+    assert [event.type for event in events] == ["image_generation.completed"] * 2
+    for event in events:
+        check_event("ImageGenCompletedEvent", json.loads(event.to_json()))
+        assert base64.b64decode(event.b64_json).startswith(b"\x89PNG")
+        assert event.output_format == "png"
+
+
+def test_a_failure_within_a_stream_is_its_last_event(proxy: Proxy, gateways: Sandbox) -> None:
+    """The first words come after fifteen seconds at the latest; before that it is a status."""
+    gateways["apiin.one"].fail_next("no cats")
+    with proxy.sdk() as client, pytest.raises(openai.APIStatusError, match="no cats"):
+        list(client.images.generate(model="flux", prompt="A cat", stream=True))
+
+
+def test_an_edit_and_a_variation_bring_their_picture(proxy: Proxy, gateways: Sandbox) -> None:
+    with proxy.sdk() as client:
+        file = ("a.png", PNG, "image/png")
+        edited = client.images.edit(model="flux-edit", image=file, prompt="Bluer")
+        assert edited.data
+        events = list(
+            client.images.edit(model="flux-edit", image=[file], prompt="Bluer", stream=True)
+        )
+    assert [event.type for event in events] == ["image_edit.completed"]
+    check_event("ImageEditCompletedEvent", json.loads(events[0].to_json()))
+    sent = str(gateways["onysoft"].submits[0].body)
+    assert base64.b64encode(PNG).decode()[:200] in sent
+
+
+def test_a_client_that_leaves_does_not_cancel_what_it_pays_for(
+    proxy: Proxy, gateways: Sandbox
+) -> None:
+    double = gateways["apiin.one"]
+    double.timing["image"] = 0.6
+    with proxy.http() as http:
+        with pytest.raises(httpx.ReadTimeout):
+            http.post(PATH, json={"model": "flux", "prompt": "A cat"}, timeout=0.3)
+        (job,) = http.get("/v1/jobs").json()["data"]
+        eventually(lambda: http.get(f"/v1/jobs/{job['id']}").json()["status"] == "completed")
+        assert http.get(f"/v1/jobs/{job['id']}/content").content.startswith(b"\x89PNG")
+    assert len(double.submits) == 1
+    assert not double.submits[0].disconnected
+
+
+def test_a_client_that_leaves_during_the_submit_does_not_cancel_it(
+    proxy: Proxy, gateways: Sandbox
+) -> None:
+    double = gateways["apiin.one"]
+    double.fault("submit", delay=0.6)
+    with proxy.http() as http:
+        with pytest.raises(httpx.ReadTimeout):
+            http.post(PATH, json={"model": "flux", "prompt": "A cat"}, timeout=0.3)
+        eventually(lambda: http.get("/v1/jobs").json()["data"][0]["status"] == "completed")
+    assert not double.submits[0].disconnected
+
+
+def test_a_file_that_fails_to_load_is_not_ordered_again(proxy: Proxy, gateways: Sandbox) -> None:
+    double = gateways["apiin.one"]
+    double.fault("file", times=2, status=503)
+    with proxy.sdk(max_retries=2) as client:
+        assert client.images.generate(model="flux", prompt="A cat").data
+        double.fault("file", times=None, status=503)
+        with pytest.raises(openai.InternalServerError) as raised:
+            client.images.generate(model="flux", prompt="Another cat")
+    answer = raised.value.response
+    assert answer.headers["x-should-retry"] == "false"
+    double.faults.clear()
+    with proxy.http() as http:  # it is paid for, and there
+        job = answer.headers["x-anygate-job"]
+        assert http.get(f"/v1/jobs/{job}/content").content.startswith(b"\x89PNG")
+    assert len(double.submits) == 2
+
+
+def test_a_waiting_client_gets_its_picture_although_the_proxy_is_told_to_stop(
+    gateways: Sandbox, tmp_path: Path
+) -> None:
+    double = gateways["apiin.one"]
+    double.timing["image"] = 1.5
+    running = ProxyProcess(tmp_path, config_for(gateways))
+    with running as proxy:
+        made: list[Any] = []
+
+        def ask() -> None:
+            with proxy.sdk() as client:
+                made.append(client.images.generate(model="flux", prompt="A cat"))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        double.wait(lambda double: len(double.tasks) == 1)
+        running.stop()
+        asking.join()
+    assert made[0].data
+    assert len(double.submits) == 1

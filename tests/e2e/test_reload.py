@@ -1,0 +1,138 @@
+"""The configuration changes while it is served: nothing in flight is dropped, nothing bad is used."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from proxy.sandbox import Sandbox
+from tests.eventually import eventually
+from tests.harness import Proxy, ProxyProcess, config_for, write
+from tests.processes import is_running, workers_of
+
+HELLO: Any = [{"role": "user", "content": "Say hello"}]
+NEW = {"models": {"new": "apiin-one/gemini"}}
+
+
+@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+def running(
+    request: pytest.FixtureRequest, gateways: Sandbox, tmp_path: Path
+) -> Iterator[tuple[ProxyProcess, Proxy]]:
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=request.param)
+    with process as proxy:
+        assert process.process is not None
+        if request.param == 2:
+            pid = process.process.pid
+            eventually(lambda: len(workers_of(pid)) == 2)
+        yield process, proxy
+
+
+def everywhere(proxy: Proxy, model: str) -> bool:
+    """Whether each of several connections, and so each worker, knows a model."""
+    for _ in range(6):
+        with proxy.http(headers={"connection": "close"}) as http:
+            if http.get(f"/v1/models/{model}").status_code != 200:
+                return False
+    return True
+
+
+def hang_up(process: ProxyProcess) -> None:
+    assert process.process is not None
+    os.kill(process.process.pid, signal.SIGHUP)
+
+
+def test_a_running_stream_goes_on_through_a_reload(
+    running: tuple[ProxyProcess, Proxy], gateways: Sandbox, tmp_path: Path
+) -> None:
+    process, proxy = running
+    gateways["apiin.one"].fault("chat", stall_after=1, stall=60)
+    with (
+        proxy.sdk() as client,
+        client.chat.completions.create(model="gpt-4o-mini", messages=HELLO, stream=True) as stream,
+    ):
+        chunks = iter(stream)
+        next(chunks)
+        write(tmp_path, config_for(gateways, **NEW))
+        hang_up(process)
+        eventually(lambda: everywhere(proxy, "new"))
+        gateways["apiin.one"].release()
+        rest = list(chunks)
+    assert "stop" in [one.choices[0].finish_reason for one in rest if one.choices]
+    with proxy.sdk() as client:
+        answer = client.chat.completions.create(model="new", messages=HELLO)
+        assert answer.choices[0].message.content
+
+
+def test_a_changed_file_is_noticed_and_a_bad_one_is_not_used(
+    running: tuple[ProxyProcess, Proxy], gateways: Sandbox, tmp_path: Path
+) -> None:
+    process, proxy = running
+    process.path.write_text("models: {a: nobody/b}\n")
+    eventually(lambda: "unknown provider 'nobody'" in process.log.read_text())
+    with proxy.sdk() as client:
+        assert client.chat.completions.create(model="gpt-4o-mini", messages=HELLO).choices
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="a", messages=HELLO)
+    write(tmp_path, config_for(gateways, **NEW))
+    eventually(lambda: everywhere(proxy, "new"))
+
+
+def test_keys_cannot_be_taken_away_from_an_open_address(gateways: Sandbox, tmp_path: Path) -> None:
+    """It was refused at the start, and is refused later, too."""
+    keys = [{"name": "web", "key": "key-of-web"}]
+    config = config_for(gateways, keys=keys, server={"host": "0.0.0.0"})
+    process = ProxyProcess(tmp_path, config, key="key-of-web")
+    with process as proxy:
+        open_to_all = {**config, **NEW}
+        del open_to_all["keys"]
+        open_to_all["defaults"] = {}
+        write(tmp_path, open_to_all)
+        hang_up(process)
+        eventually(lambda: "open to the network" in process.log.read_text())
+        with proxy.http(headers={"authorization": ""}) as http:
+            assert http.get("/v1/models/gpt-4o-mini").status_code == 401
+
+
+def test_a_new_worker_waits_for_a_file_that_it_can_use(gateways: Sandbox, tmp_path: Path) -> None:
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
+    with process as proxy:
+        assert process.process is not None
+        pid = process.process.pid
+        old = eventually(lambda: w if len(w := workers_of(pid)) == 2 else [])
+        process.path.write_text("models: {a: nobody/b}\n")
+        os.kill(old[0], signal.SIGKILL)
+        eventually(lambda: "a new worker waits" in process.log.read_text())
+        with proxy.sdk(max_retries=2) as client:
+            assert client.chat.completions.create(model="gpt-4o-mini", messages=HELLO).choices
+        write(tmp_path, config_for(gateways, **NEW))
+        eventually(lambda: everywhere(proxy, "new"))
+        assert process.stop() in (0, -signal.SIGTERM)
+
+
+def test_a_waiting_worker_can_be_stopped(gateways: Sandbox, tmp_path: Path) -> None:
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
+    with process:
+        assert process.process is not None
+        pid = process.process.pid
+        old = eventually(lambda: w if len(w := workers_of(pid)) == 2 else [])
+        process.path.write_text("models: {a: nobody/b}\n")
+        os.kill(old[0], signal.SIGKILL)
+        eventually(lambda: "a new worker waits" in process.log.read_text())
+        process.stop()
+        assert workers_of(pid) == []
+
+
+def test_without_their_supervisor_workers_end(gateways: Sandbox, tmp_path: Path) -> None:
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
+    with process:
+        assert process.process is not None
+        pid = process.process.pid
+        workers = eventually(lambda: w if len(w := workers_of(pid)) == 2 else [])
+        os.kill(pid, signal.SIGKILL)
+        process.process.wait()
+        for one in workers:
+            eventually(lambda one=one: not is_running(one))
