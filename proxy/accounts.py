@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx
@@ -51,7 +52,12 @@ class Account:
         default_factory=dict, repr=False, compare=False
     )
 
-    @property
+    @cached_property
+    def timeout(self) -> dict[str, float]:
+        """Seconds to connect, and between two pieces of an answer, as httpx names them."""
+        return {"connect": self.config.timeout.connect, "read": self.config.read_timeout}
+
+    @cached_property
     def key(self) -> str:
         return self.config.api_key.get_secret_value()
 

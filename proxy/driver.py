@@ -4,23 +4,21 @@ It owns connections, timeouts, keys and limits, and says of each failure whether
 have taken the request. It knows no gateway and no endpoint.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import httpx
 import orjson
 
-from proxy.accounts import Account, Origin, origin_of
-from proxy.errors import Lost, Throttled, Unreachable
+from proxy.accounts import Account, Origin
+from proxy.errors import Throttled, Unreachable
 from proxy.transport import Body
-from translators.core import Answer, Request, Source
+from proxy.wire import AGENT, checked_origin, lost, multipart, read_whole
+from translators.core import Answer, Request
 
-MAX_ANSWER = 128 << 20  # bytes of a whole answer, decoded: some twenty base64 images
 _MAX_HOPS = 5
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
-_AGENT = "anygate"
 
 Spend = Callable[..., Awaitable[float]]
 
@@ -57,26 +55,16 @@ class Driver:
             raw = await read_whole(answer)
         return Answer(answer.status_code, answer.headers, raw, _json(raw))
 
-    @asynccontextmanager
-    async def exchange(
+    def exchange(
         self,
         account: Account,
         request: httpx.Request,
         *,
         poll: bool = False,
         read: float | None = None,
-    ) -> AsyncIterator[httpx.Response]:
-        """An answer whose body is still to be read; left early, the request is cancelled upstream."""
-        await self._within_rpm(account, poll)
-        await account.slots.acquire()
-        try:
-            answer = await self._send(account, request, read)
-            try:
-                yield answer
-            finally:
-                await answer.aclose()
-        finally:
-            account.slots.release()
+    ) -> "Sending":
+        """A context with an answer whose body is still to be read; left early, it is cancelled upstream."""
+        return Sending(self, account, request, poll, read)
 
     def json_request(
         self, account: Account, path: str, body: bytes, accept: str = "application/json"
@@ -88,7 +76,7 @@ class Driver:
                 "content-type": "application/json",
                 "accept": accept,
                 "accept-encoding": "identity",
-                "user-agent": _AGENT,
+                "user-agent": AGENT,
                 **account.row.auth(account.key),
             }
             made = httpx.URL(account.base_url + path), httpx.Headers(headers)
@@ -105,8 +93,8 @@ class Driver:
         Raises Unreachable or Lost. The caller closes the response.
         """
         for _ in range(_MAX_HOPS):
-            sent = {"accept-encoding": "identity", "user-agent": _AGENT, **(headers or {})}
-            origin = _checked_origin(url)
+            sent = {"accept-encoding": "identity", "user-agent": AGENT, **(headers or {})}
+            origin = checked_origin(url)
             if account is not None and origin == account.origin:
                 sent.update(account.row.auth(account.key))
             request = httpx.Request("GET", url, headers=sent)
@@ -127,7 +115,7 @@ class Driver:
 
         Raises Unreachable or Lost. Redirects are not followed, and no key goes along.
         """
-        sent = {"user-agent": _AGENT, "accept-encoding": "identity", **headers}
+        sent = {"user-agent": AGENT, "accept-encoding": "identity", **headers}
         request = httpx.Request("POST", url, headers=sent, content=body)
         request.extensions["timeout"] = {"connect": 5.0, "read": 10.0}
         transport = self._named if private else self._public
@@ -135,7 +123,8 @@ class Driver:
         await answer.aclose()
         return answer.status_code
 
-    async def _within_rpm(self, account: Account, poll: bool) -> None:
+    async def within_rpm(self, account: Account, poll: bool) -> None:
+        """Count a request against the provider's `rpm`; raises Throttled."""
         limit = account.config.rpm
         if limit is None:
             return
@@ -144,13 +133,12 @@ class Driver:
         if wait > 0:
             raise Throttled(account.name, wait)
 
-    async def _send(
+    async def send(
         self, account: Account, request: httpx.Request, read: float | None
     ) -> httpx.Response:
-        request.extensions["timeout"] = {
-            "connect": account.config.timeout.connect,
-            "read": account.config.read_timeout if read is None else read,
-        }
+        """The answer of a gateway, its body unread; raises Unreachable or Lost."""
+        timeout = account.timeout
+        request.extensions["timeout"] = timeout if read is None else {**timeout, "read": read}
         return await _handle(self._named, request, f"provider '{account.name}'")
 
     async def native(self, account: Account, request: Request) -> httpx.Request:
@@ -161,42 +149,55 @@ class Driver:
             headers = {
                 "accept": "application/json",
                 "accept-encoding": "identity",
-                "user-agent": _AGENT,
+                "user-agent": AGENT,
                 **account.row.auth(account.key),
             }
             return httpx.Request(request.method, url, headers=headers)
         if request.form:
-            return await _multipart(url, request.body, account.row.auth(account.key))
+            return await multipart(url, request.body, account.row.auth(account.key))
         return self.json_request(account, path, orjson.dumps(request.body))
 
 
-async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
-    """The decoded body of an answer; raises Lost where it is cut off or larger than `limit` bytes."""
-    chunks: list[bytes] = []
-    length = 0
-    try:
-        async for chunk in body_of(answer):
-            length += len(chunk)
-            if length > limit:
-                raise Lost(f"an answer of more than {limit} bytes")
-            chunks.append(chunk)
-    except httpx.HTTPError as exc:
-        raise lost(exc, "the gateway") from exc
-    return b"".join(chunks)
+class Sending:
+    """A request on its way, within its provider's limits. A class, since a generator costs three times as much."""
 
+    __slots__ = ("_account", "_answer", "_driver", "_poll", "_read", "_request")
 
-def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The body's bytes as they come, decoded where the server compressed them unasked."""
-    encoded = answer.headers.get("content-encoding", "identity") != "identity"
-    if encoded or not isinstance(answer.stream, httpx.AsyncByteStream):
-        return answer.aiter_bytes()
-    return aiter(answer.stream)  # httpx's own iterators keep counts that nobody asks for
+    def __init__(
+        self,
+        driver: Driver,
+        account: Account,
+        request: httpx.Request,
+        poll: bool,
+        read: float | None,
+    ) -> None:
+        self._driver = driver
+        self._account = account
+        self._request = request
+        self._poll = poll
+        self._read = read
+        self._answer: httpx.Response | None = None
 
+    async def __aenter__(self) -> httpx.Response:
+        account = self._account
+        await self._driver.within_rpm(account, self._poll)
+        await account.slots.acquire()
+        try:
+            self._answer = await self._driver.send(account, self._request, self._read)
+        except BaseException:
+            account.slots.release()
+            raise
+        return self._answer
 
-def lost(exc: httpx.HTTPError, who: str) -> Lost:
-    if isinstance(exc, httpx.TimeoutException):
-        return Lost(f"{who} took too long to answer", timed_out=True)
-    return Lost(f"{who} cut the connection off: {exc}")
+    async def __aexit__(self, *failure: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the request, its answer read or not."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            self._account.slots.release()
+            await answer.aclose()
 
 
 async def _handle(
@@ -208,37 +209,6 @@ async def _handle(
         raise Unreachable(f"{who} cannot be reached") from exc
     except httpx.HTTPError as exc:
         raise lost(exc, who) from exc
-
-
-async def _multipart(url: str, body: Mapping[str, Any], auth: Mapping[str, str]) -> httpx.Request:
-    files: list[tuple[str, Any]] = []
-    for name, value in body.items():
-        many = value if isinstance(value, list) else [value]
-        for one in many:
-            label = f"{name}[]" if isinstance(value, list) else name
-            if isinstance(one, Source):
-                extension = one.mime.rpartition("/")[2].split("+")[0]
-                files.append((label, (f"{name}.{extension}", one.data or b"", one.mime)))
-            elif one is not None:
-                files.append((label, (None, _form_text(one))))
-    headers = {"user-agent": _AGENT, "accept-encoding": "identity", **auth}
-    request = httpx.Request("POST", url, files=files, headers=headers)
-    await request.aread()
-    return request
-
-
-def _form_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _checked_origin(url: str) -> Origin:
-    try:
-        origin = origin_of(url)
-    except ValueError as exc:
-        raise Unreachable("the file's address cannot be read") from exc
-    if origin[0] not in ("http", "https") or not origin[1]:
-        raise Unreachable("the file's address is not an http(s) URL")
-    return origin
 
 
 def _json(raw: bytes) -> Any:

@@ -84,24 +84,6 @@ class Connection(asyncio.Protocol):
 class Exchange:
     """One request's answer as it arrives."""
 
-    __slots__ = (
-        "_chunks",
-        "_connection",
-        "_error",
-        "_head_size",
-        "_held",
-        "_last",
-        "_loop",
-        "_parser",
-        "_paused",
-        "_timeout",
-        "_timer",
-        "_waiter",
-        "complete",
-        "headers",
-        "status",
-    )
-
     def __init__(self, connection: Connection, read_timeout: float | None) -> None:
         self._connection: Connection | None = connection
         self._loop = asyncio.get_running_loop()
@@ -110,6 +92,8 @@ class Exchange:
         self._held = 0
         self._head_size = 0
         self._paused = False
+        self._keep = False
+        self._surplus = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timeout = read_timeout
@@ -157,6 +141,9 @@ class Exchange:
             return
         if not self.status and self._head_size > _HEAD:
             self._fail(httpx.RemoteProtocolError("the headers have no end"))
+        elif self.complete:
+            closing = _until_close(self.status, self.headers)
+            self._release(reusable=self._keep and not closing and not self._surplus)
         elif self._held > _HIGH and not self._paused and self._connection is not None:
             self._paused = True
             self._connection.pause(True)
@@ -165,32 +152,40 @@ class Exchange:
     def lost(self, exc: Exception | None) -> None:
         """The connection is gone: the end of an answer without a length, and a cut otherwise."""
         if self.status and exc is None and _until_close(self.status, self.headers):
-            self.on_message_complete()
+            self.complete = True
+            self._release(reusable=False)
             self._wake()
         else:
             self._fail(httpx.ReadError(str(exc) if exc else "Server disconnected"))
 
     # httptools calls these.
 
+    def on_message_begin(self) -> None:
+        # Behind the end of our answer: whatever it is, it must not be taken for the next one's.
+        self._surplus = self.complete
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
+        if not self.complete:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if self.complete:
+            return
         if status < 200:
             self.headers = []  # an interim answer: the real one follows
         else:
             self.status = status
 
     def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._held += len(data)
+        if not self.complete:
+            self._chunks.append(data)
+            self._held += len(data)
 
     def on_message_complete(self) -> None:
         if self.status and not self.complete:
             self.complete = True
-            closing = _until_close(self.status, self.headers)
-            self._release(reusable=not closing and self._parser.should_keep_alive())
+            self._keep = self._parser.should_keep_alive()
 
     def _release(self, *, reusable: bool) -> None:
         if self._timer is not None:

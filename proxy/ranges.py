@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from proxy.driver import body_of, lost
 from proxy.errors import INVALID, ApiError, Lost, gateway_error
 from proxy.sniff import HEAD, told, type_of
+from proxy.wire import body_of, lost
 
 AHEAD: Final = 1 << 20  # bytes that are read ahead to learn where a file of unknown size ends
 

@@ -176,9 +176,8 @@ def _plan(account: Account, call: Call, ask: Ask) -> tuple[Plan, Capability]:
         if capability is not ask.capability and capability not in offered:
             continue
         try:
-            made = plan(
-                account.row, replace(call, capability=capability), handled=ask.handled, mode=mode
-            )
+            other = call if capability is call.capability else replace(call, capability=capability)
+            made = plan(account.row, other, handled=ask.handled, mode=mode)
         except TranslationError as exc:
             if failure is None or failure.code == "unsupported_endpoint":
                 failure = exc

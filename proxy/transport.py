@@ -7,16 +7,16 @@ everything later may have reached the gateway, and nothing is ever sent twice.
 
 import asyncio
 import ssl
-from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncIterator
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from proxy.addresses import NotPublic, is_public, public_addresses
 from proxy.http1 import Connection, Exchange
+from proxy.tunnel import Tunnel, credentials
 
 __all__ = ["Body", "Http1Transport", "NotPublic", "is_public"]
 
@@ -134,19 +134,16 @@ class Http1Transport(httpx.AsyncBaseTransport):
         if tls is None:
             outer = self._tls() if proxy.scheme == "https" else None
             return await self._open((proxy.scheme, host, port), host, port, outer)
-        reader, writer = await asyncio.open_connection(host, port)
-        target = f"{place[1]}:{place[2]}"
-        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}", *_credentials(proxy), "", ""]
-        writer.write("\r\n".join(lines).encode("latin-1"))
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if answer.split(b" ", 2)[1:2] != [b"200"]:
-            writer.close()
-            raise OSError(f"the proxy refused a tunnel to {target}")
         loop = asyncio.get_running_loop()
+        raw, tunnel = await loop.create_connection(Tunnel, host, port)
+        target = f"{place[1]}:{place[2]}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}", *credentials(proxy), "", ""]
+        raw.write("\r\n".join(lines).encode("latin-1"))
+        if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
+            raw.close()
+            raise OSError(f"the proxy refused a tunnel to {target}")
         connection = Connection(lambda one: self._rest(place, one))
-        transport = await loop.start_tls(
-            writer.transport, connection, tls, server_hostname=place[1]
-        )
+        transport = await loop.start_tls(raw, connection, tls, server_hostname=place[1])
         assert transport is not None
         connection.connection_made(transport)
         return connection
@@ -207,18 +204,11 @@ def _head(request: httpx.Request, length: int, proxy: SplitResult | None) -> byt
     if b"content-length" not in named and (length or request.method != "GET"):
         lines.append(b"content-length: " + str(length).encode())
     if proxy is not None:
-        lines += [one.encode("latin-1") for one in _credentials(proxy)]
+        lines += [one.encode("latin-1") for one in credentials(proxy)]
     made = b"\r\n".join(lines)
     if made.count(b"\n") != len(lines) - 1 or made.count(b"\r") != len(lines) - 1:
         raise httpx.LocalProtocolError("a line break in a request's line or header")
     return made + b"\r\n\r\n"
-
-
-def _credentials(proxy: SplitResult) -> list[str]:
-    if proxy.username is None:
-        return []
-    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return [f"proxy-authorization: Basic {b64encode(pair.encode()).decode()}"]
 
 
 async def _read(request: httpx.Request) -> bytes:

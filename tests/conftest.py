@@ -9,6 +9,7 @@ import pytest
 
 from proxy.sandbox import FileOptions, Sandbox, in_thread
 from tests.harness import Proxy, config_for, proxy_in_thread
+from tests.publicly import public_proxy
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,22 @@ def running_proxy(
 def shared(gateways: Sandbox, running_proxy: Proxy) -> Proxy:
     """As `proxy`, but one for the whole session: for tests that look at answers only."""
     return running_proxy
+
+
+@pytest.fixture(scope="session")
+def public_for_all(
+    all_gateways: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("public")
+    priced = {"apiin-one": {"usd_per_credit": 0.005}}
+    with public_proxy(folder, config_for(all_gateways, providers=priced)) as running:
+        yield running
+
+
+@pytest.fixture
+def public(gateways: Sandbox, public_for_all: Proxy) -> Proxy:
+    """As `shared`, at an address that the doubles can reach, and with a price for credits."""
+    return public_for_all
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from translators.files import hosted_url, one_source, sources
 from translators.onysoft_models import ANY_PICTURES, MANY, ONE, RATIOS, REFERENCES, pictures
 from translators.specs import array, boolean, oneof, text
 
+_REFERENCES = "REFERENCE_2_VIDEO"
+
 
 def _is_reference(call: Call) -> bool:
     """Whether Veo makes a video after references, not from a first frame: several, or so said."""
     said = next((v for n in ("image_urls", *REFERENCES) if (v := call.params.get(n))), None)
-    return bool(call.params.get("imageUrls")) or (
-        said is not None and len(sources(said, "input_reference")) > 1
-    )
+    named = call.params.get("imageUrls") or call.params.get("generationType") == _REFERENCES
+    return bool(named) or (said is not None and len(sources(said, "input_reference")) > 1)
 
 
 def _veo_references(value: Any, call: Call) -> Any:
@@ -33,7 +34,7 @@ def _veo_frame(value: Any, call: Call) -> Any:
 
 
 def _veo_mode(value: Any, call: Call) -> Any:
-    return "REFERENCE_2_VIDEO" if _is_reference(call) else ABSENT
+    return _REFERENCES if _is_reference(call) else ABSENT
 
 
 def _orientation(value: Any, call: Call) -> Any:
@@ -111,5 +112,9 @@ ANY_VIDEO: Table = {**_VIDEO, **ANY_PICTURES}
 
 # Video-to-video; the name of its video field is not on the page [E].
 VIDEO_EDITS: Mapping[str, Table] = {
-    "runway_aleph": {**_VIDEO, "videoUrl": take("video", one_source(hosted_url))}
+    "runway_aleph": {
+        **_VIDEO,
+        "videoUrl": take("video", one_source(hosted_url)),
+        **pictures("imageUrl", ONE),
+    }
 }

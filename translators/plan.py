@@ -91,7 +91,8 @@ def plan(
     Raises a TranslationError where the row cannot express the call.
     """
     model, operation = row.find(call, mode)
-    call = replace(call, model=model)
+    if model != call.model:
+        call = replace(call, model=model)
     body = build(operation.table, call)
     dropped = [name for name, value in body.items() if value is DROP]
     dropped = [param_of(operation.table, name) for name in dropped]

@@ -12,7 +12,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.driver import read_whole
 from proxy.endpoints import through
 from proxy.endpoints.common import flag, missing, options_of, without_own
 from proxy.endpoints.passing import first_that_answers
@@ -25,6 +24,7 @@ from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime
 from proxy.sniff import HEAD, essence, type_of
 from proxy.sse import EventStream, begun
+from proxy.wire import read_whole
 from translators.core import Answer, Capability, Translator
 from translators.errors import MalformedReply
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -10,13 +9,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.driver import read_whole
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
 from proxy.exchange import exchange_of
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.sse import EventStream, begun, while_connected
+from proxy.wire import read_whole
 from translators.core import JSON, Answer, Params
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
@@ -107,15 +106,19 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     accept = "text/event-stream" if stream else "application/json"
     native = driver.json_request(account, plan.request.path, body, accept)
     usage = bool((params.get("stream_options") or {}).get("include_usage"))
-    async with AsyncExitStack() as stack:
-        answer = await stack.enter_async_context(driver.exchange(account, native))
+    sending = driver.exchange(account, native)
+    answer = await sending.__aenter__()
+    streaming = False
+    try:
         if stream and answer.status_code == 200 and _is_events(answer):
-            relay = Relay(answer, candidate, usage=usage, prompt=len(body))
-            events = relay.events()
+            events = Relay(answer, candidate, usage=usage, prompt=len(body)).events()
             first = await begun(events, exchange.service.keep_alive)
-            close = stack.pop_all().aclose
-            return EventStream(events, first=first, close=close)
+            streaming = True
+            return EventStream(events, first=first, close=sending.aclose)
         raw = masked(await read_whole(answer), account.key)
+    finally:
+        if not streaming:
+            await sending.aclose()
     whole = _whole(candidate, Answer(answer.status_code, answer.headers, raw))
     if stream:
         return EventStream(_as_events(orjson.loads(whole), usage=usage))

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import orjson
 
-from proxy.driver import body_of, lost
 from proxy.errors import GatewayFault, Lost
 from proxy.redact import masked
 from proxy.routing import Candidate
+from proxy.wire import body_of, lost
 from translators.core import JSON, Answer
 from translators.errors import Fault, FaultKind, MalformedReply, message_in
 from translators.framing import Event, Framer, FramingError, encode

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import httpx
 import orjson
 
-from proxy.driver import body_of, lost
 from proxy.endpoints.relay import DONE
 from proxy.errors import GatewayFault, Lost
 from proxy.redact import Redactor
+from proxy.wire import body_of, lost
 from translators.core import Answer, Translator
 from translators.errors import MalformedReply
 from translators.framing import Framer, FramingError

@@ -1,4 +1,4 @@
-"""Where jobs are kept: SQLite (a file, or memory), chosen by the config's `store:`."""
+"""Where jobs are kept, chosen by the config's `store:`: SQLite (a file, or memory) or Redis."""
 
 from pathlib import Path
 
@@ -7,13 +7,28 @@ from proxy.store.sqlite import SqliteStore
 
 
 def open_store(url: str) -> Store:
-    """The store that a URL names, `memory:` or `sqlite:PATH`; it still has to be opened.
+    """The store that a URL names, `memory:`, `sqlite:PATH` or `redis://…`; it still has to be opened.
 
-    Raises ValueError for any other.
+    Raises ValueError for any other, and for Redis where its client is not installed.
     """
     scheme, _, rest = url.partition(":")
     if url == "memory:":
         return SqliteStore(None)
     if scheme == "sqlite" and rest:
         return SqliteStore(Path(rest))
-    raise ValueError(f"no such store: {url!r} (memory: or sqlite:PATH)")
+    if scheme in ("redis", "rediss") and rest.strip("/"):
+        return _redis(url)
+    shown = url if "@" not in url else f"{scheme}:…"  # it may hold a password
+    raise ValueError(f"no such store: {shown!r} (memory: or sqlite:PATH or redis://HOST)")
+
+
+def _redis(url: str) -> Store:
+    try:
+        from proxy.store.redis import RedisStore
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] != "redis":
+            raise
+        raise ValueError(
+            "store: redis:// needs an extra that is not installed: pip install 'anygate[redis]'"
+        ) from exc
+    return RedisStore(url)

@@ -25,13 +25,21 @@ def installed() -> Path:
         return place
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
-        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund"]
+        command = [
+            "npm",
+            "install",
+            "--prefix",
+            folder,
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]
         command += ["--fetch-retries=0", "--fetch-timeout=20000", PACKAGE]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=folder)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
             said = (exc.stderr or b"").decode(errors="replace").strip()
-            pytest.skip(f"npm could not install {PACKAGE}: {said[-200:]}")
+            pytest.skip(f"npm could not install {PACKAGE}: {said.partition(chr(10))[0][:200]}")
         if not place.exists():
             CACHE.mkdir(exist_ok=True)
             (Path(folder) / "node_modules").rename(place)

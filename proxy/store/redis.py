@@ -1,0 +1,248 @@
+"""Jobs in Redis or Valkey: for several replicas of the proxy on several machines."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from proxy.store.redis_lane import Lane
+
+T = TypeVar("T")
+
+log = logging.getLogger("anygate.store")
+
+_SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
+_LONGEST_PAUSE = 0.02  # seconds before a job that others change all the time is tried again
+
+
+class RedisStore:
+    """The `Store` of base.py, on one Redis (5 or later) or Valkey, or on one slot of a cluster.
+
+    What this promises about paid jobs is what the server promises about its memory. `appendonly yes` with
+    `appendfsync always` writes each change to the disk before it is acknowledged: then nothing is lost when
+    server or machine fail. With `everysec` up to a second may be: a job whose key or task id goes with it is
+    not submitted again by the proxy, but its result is paid and gone, and its client's repetition is a new
+    one. Without `appendonly` a restart forgets up to everything. Replicas are behind their primary by a
+    little: a failover loses that too. `maxmemory-policy` must be `noeviction`.
+
+    `clock` tells Unix seconds. Replicas compare what it tells with times that others wrote: their clocks
+    should agree (NTP) to well within a lease of 20 seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        prefix: str = "{anygate}:",
+    ) -> None:
+        """`prefix`: of all keys; its hash tag keeps them in one slot. Raises ValueError for a wrong URL."""
+        self._clock = clock
+        self._server = Server(url)
+        self._prefix = prefix
+        self._opened: Lane | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._hits = (f"{secrets.token_hex(8)}:{n}" for n in itertools.count())
+
+    async def open(self) -> None:
+        self._opened = Lane(self._server, self._prefix)
+        try:
+            await self.ping()
+            for warning in weaknesses(await self._lane.settings()):
+                log.warning("the store: %s", warning)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what is under way, then disconnect."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _lane(self) -> Lane:
+        if self._opened is None:
+            raise StoreUnavailable("the store is not open")
+        return self._opened
+
+    async def ping(self) -> None:
+        version = int(await self._lane.call(scripts.TOUCH, scripts.VERSION))
+        if version > scripts.VERSION:
+            raise StoreUnavailable(
+                f"the store was written by a newer Anygate: its layout is version {version}, "
+                f"this Anygate knows up to {scripts.VERSION}"
+            )
+
+    async def create(
+        self, job: Job, *, key: str | None = None, retry: int = 0, recent: float = 1800.0
+    ) -> Job:
+        outcome, *known = await self._lane.call(
+            scripts.CREATE,
+            job.id,
+            job.encode(),
+            "" if key is None else digest(job.owner, key),
+            digest(job.owner, job.fingerprint),
+            retry,
+            job.created_at - recent,
+            job.created_at,
+            milliseconds(recent),
+            difference(None, job),
+        )
+        if known:
+            return Job.decode(known[0])
+        if outcome == b"reused":
+            raise KeyReused("this Idempotency-Key came with another request before")
+        if outcome == b"twice":
+            raise ValueError(f"there is a job {job.id} already")
+        return job
+
+    async def get(self, job_id: str) -> Job | None:
+        raw = await self._lane.call(scripts.GET, job_id)
+        return None if raw is None else Job.decode(raw)
+
+    async def update(self, job_id: str, change: Change) -> Job | None:
+        return await self._to_its_end(self._update(job_id, change))
+
+    async def _update(self, job_id: str, change: Change) -> Job | None:
+        """Compare and set the document until nobody else has changed it meanwhile.
+
+        Those of one process take turns: only other processes are in the way.
+        """
+        async with self._locks.setdefault(job_id, asyncio.Lock()):
+            raw = await self._lane.call(scripts.GET, job_id)
+            pause = 0.0
+            while raw is not None:
+                old = Job.decode(raw)
+                new = change(old)
+                if new is None:
+                    return None
+                doc = new.encode()
+                if doc == raw:
+                    return new
+                found = await self._replace(job_id, raw, doc, difference(old, new))
+                if found == doc:
+                    return new
+                raw = found
+                pause = min(2 * pause + 0.001, _LONGEST_PAUSE)
+                await asyncio.sleep(random.uniform(0.0, pause))
+            return None
+
+    async def _replace(self, job_id: str, old: bytes, new: bytes, moves: bytes) -> bytes | None:
+        """The document as it is then: `new` if it still was `old`."""
+        arguments = (job_id, old, new, moves)
+        try:
+            found = await self._lane.call(scripts.UPDATE, *arguments)
+        except Unanswered:  # it may have been done: then `new` is found, and nothing done again
+            found = await self._lane.call(scripts.UPDATE, *arguments)
+        answer: bytes | None = new if found == 1 else found
+        return answer
+
+    async def page(
+        self,
+        owner: str,
+        *,
+        kinds: Iterable[str] | None = None,
+        status: str | None = None,
+        after: str | None = None,
+        limit: int = 20,
+        ascending: bool = False,
+    ) -> Page:
+        names = [] if kinds is None else sorted(set(kinds))
+        if kinds is not None and not names:
+            return Page([], has_more=False)
+        more, *docs = await self._lane.call(
+            scripts.PAGE,
+            owned_by(owner),
+            "" if status is None else f"/{status}",
+            *page_range(after, ascending=ascending),
+            limit,
+            *names,
+        )
+        return Page([Job.decode(doc) for doc in docs], has_more=more == 1)
+
+    async def lease(
+        self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
+    ) -> list[Due]:
+        names = [] if providers is None else queue_names(providers, submitting=submitting)
+        if limit <= 0 or (providers is not None and not names):
+            return []
+        kind = queue_name("", submitting=submitting)
+        found = await self._lane.call(queue.LEASE, kind, self._clock(), until, limit, *names)
+        texts = [one.decode() for one in found]
+        return [due_of(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+
+    async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
+        moves = [argument for one, at in due for argument in (at, one.index, one.job_id)]
+        await self._lane.call(queue.POSTPONE, *moves)
+
+    async def next_due(self, providers: Iterable[str]) -> float | None:
+        names = queue_names(providers, submitting=False)
+        at = await self._lane.call(queue.NEXT_DUE, *names)
+        return None if at is None else float(at)
+
+    async def renew(self, tasks: Iterable[tuple[str, int]], until: float) -> None:
+        held = [argument for job_id, index in tasks for argument in (index, job_id)]
+        await self._lane.call(queue.RENEW, until, *held)
+
+    async def overdue(self, limit: int) -> list[str]:
+        places = await self._lane.call(scripts.OVERDUE, self._clock(), limit)
+        return [id_of(one.decode()) for one in places]
+
+    async def delivered(self, job_id: str) -> None:
+        await self._lane.call(scripts.DELIVERED, job_id)
+
+    async def release(self, job_id: str) -> None:
+        await self._lane.call(scripts.RELEASE, job_id)
+
+    async def purge(self, completed_before: float, limit: int) -> list[Job]:
+        return await self._to_its_end(self._purge(completed_before, limit))
+
+    async def _purge(self, completed_before: float, limit: int) -> list[Job]:
+        """Each is removed as it was found, or found again: other workers purge too."""
+        gone: list[Job] = []
+        while len(gone) < limit:
+            docs = await self._lane.call(scripts.FINISHED, completed_before, limit - len(gone))
+            if not docs:
+                break
+            jobs = [Job.decode(doc) for doc in docs]
+            calls = [
+                self._lane.call(scripts.REMOVE, job.id, doc, difference(job, None))
+                for job, doc in zip(jobs, docs, strict=True)
+            ]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            gone += [job for job, answer in zip(jobs, answers, strict=True) if answer == 1]
+            failed = [one for one in answers if isinstance(one, BaseException)]
+            if failed and not gone:  # else their media is to be removed all the same
+                raise failed[0]
+            if failed:
+                break
+        return gone
+
+    async def spend(self, bucket: str, limit: int, *, window: float = 60.0, keep: int = 0) -> float:
+        if limit <= keep:
+            return window
+        now = self._clock()
+        lasts = milliseconds(window)
+        oldest = await self._lane.call(
+            queue.SPEND, bucket, limit - keep, now - window, now, next(self._hits), lasts
+        )
+        return 0.0 if oldest is None else max(float(oldest) + window - now, _SHORTEST_WAIT)
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        found = iter(await self._lane.call(scripts.COUNTS))
+        pairs = ((name.decode().partition(":"), number) for name, number in zip(found, found))
+        return {(provider, status): int(number) for (status, _, provider), number in pairs}
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Several steps that go on even if the caller is cancelled."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)

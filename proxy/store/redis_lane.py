@@ -1,0 +1,154 @@
+"""The way to a Redis: operations of one round of the event loop go out together and fail alone."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as TooSlow
+
+from proxy.store.base import StoreUnavailable
+from proxy.store.redis_scripts import Script
+from proxy.store.redis_server import Server
+
+_BATCH = 128  # operations a round trip
+_ROUNDS = 4  # of one batch: sent, moved to another node, its scripts made known, and one to spare
+
+
+class Unanswered(StoreUnavailable):
+    """The connection was lost: the operation may have been carried out all the same."""
+
+
+class _Call:
+    """An operation on its way. `whole`: with the script itself, which the server did not know."""
+
+    __slots__ = ("arguments", "future", "script", "whole")
+
+    def __init__(
+        self, script: Script, arguments: tuple[bytes, ...], future: "asyncio.Future[Any]"
+    ) -> None:
+        self.script = script
+        self.arguments = arguments
+        self.future = future
+        self.whole = False
+
+    def command(self, prefix: str) -> tuple[str | int | bytes, ...]:
+        if self.whole:
+            return ("EVAL", self.script.source, 1, prefix, *self.arguments)
+        return ("EVALSHA", self.script.digest, 1, prefix, *self.arguments)
+
+
+class Lane:
+    """One connection, on which batches of operations follow one another.
+
+    In a cluster it goes to the node that has the prefix's slot (MOVED), and back to the server that the
+    URL names when something fails.
+    """
+
+    def __init__(self, server: Server, prefix: str) -> None:
+        self._server = server
+        self._prefix = prefix
+        self._client = server.client()
+        self._waiting: deque[_Call] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def call(self, script: Script, *arguments: str | bytes | float) -> "asyncio.Future[Any]":
+        """Queue an operation. It is carried out even if the future is cancelled."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        encoded = tuple(one if isinstance(one, bytes) else str(one).encode() for one in arguments)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Call(script, encoded, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return future
+
+    async def settings(self) -> dict[str, str]:
+        """What CONFIG GET tells of durability; nothing where that is forbidden."""
+        found: dict[str, str] = {}
+        try:
+            for pattern in ("append*", "save", "maxmemory-policy"):
+                found |= await self._client.config_get(pattern)
+        except RedisError:
+            return {}
+        return found
+
+    async def close(self) -> None:
+        """Finish what is queued, then disconnect."""
+        self._closed = True
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self._client.connection_pool.disconnect()
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._one_batch()
+        finally:
+            self._task = None
+
+    async def _one_batch(self) -> None:
+        size = min(len(self._waiting), _BATCH)
+        batch = [self._waiting.popleft() for _ in range(size)]
+        try:
+            await self._carry_out(batch)
+        except asyncio.CancelledError:  # the event loop is being closed
+            _fail([*batch, *self._waiting], StoreUnavailable("the store is closed"))
+            self._waiting.clear()
+            raise
+        except Exception as exc:  # whatever it was: callers must not wait for ever
+            if isinstance(exc, TooSlow):  # nor one after the other
+                batch += self._waiting
+                self._waiting.clear()
+            _fail(batch, exc)
+            await self._go_to(None)
+
+    async def _carry_out(self, batch: list[_Call]) -> None:
+        for _ in range(_ROUNDS):
+            answers = await self._send(batch)
+            for call, answer in zip(batch, answers, strict=True):
+                call.whole = call.whole or isinstance(answer, NoScriptError)
+                if isinstance(answer, NoScriptError | MovedError):
+                    continue
+                if isinstance(answer, Exception):
+                    _fail([call], answer)
+                elif not call.future.done():  # else it was cancelled meanwhile
+                    call.future.set_result(answer)
+            moved = next((one for one in answers if isinstance(one, MovedError)), None)
+            if moved is not None:
+                await self._go_to(moved)
+            elif any(isinstance(one, ReadOnlyError) for one in answers):
+                await self._go_to(None)  # the name may stand for another server by now
+            again = (NoScriptError, MovedError)
+            batch = [c for c, a in zip(batch, answers, strict=True) if isinstance(a, again)]
+            if not batch:
+                return
+        _fail(batch, StoreUnavailable("the store: its cluster sends us in circles"))
+
+    async def _send(self, batch: Sequence[_Call]) -> list[Any]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for call in batch:
+                pipeline.execute_command(*call.command(self._prefix))
+            return await pipeline.execute(raise_on_error=False)
+
+    async def _go_to(self, moved: MovedError | None) -> None:
+        old = self._client
+        if moved is None:
+            self._client = self._server.client()
+        else:
+            self._client = self._server.client(moved.host, int(moved.port))
+        await old.connection_pool.disconnect()
+
+
+def _fail(batch: Sequence[_Call], exc: Exception) -> None:
+    """An exception for each: one that is raised twice grows its traceback."""
+    for call in batch:
+        if call.future.done():
+            continue
+        kind = Unanswered if isinstance(exc, NotConnected) else StoreUnavailable
+        error = kind(str(exc) if isinstance(exc, StoreUnavailable) else f"the store: {exc}")
+        error.__cause__ = exc
+        call.future.set_exception(error)

@@ -1,0 +1,69 @@
+"""The scripts of the queue and of the rate limits; their keys are told in redis_scripts.py."""
+
+from proxy.store.redis_scripts import script
+
+# → {queue, "INDEX ID", …}, oldest first
+LEASE = script("""
+local kind, now, till, limit = unpack(ARGV, 1, 4)
+local queues = {unpack(ARGV, 5)}
+if #queues == 0 then queues = call('SMEMBERS', P .. 'queues') end
+local found = {}
+for _, queue in ipairs(queues) do
+  if string.sub(queue, 1, #kind) == kind then
+    local rows = call('ZRANGEBYSCORE', P .. 'due:' .. queue, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+    for i = 1, #rows, 2 do found[#found + 1] = {tonumber(rows[i + 1]), queue, rows[i]} end
+  end
+end
+table.sort(found, function(a, b) return a[1] < b[1] end)
+local answer = {}
+for i = 1, math.min(tonumber(limit), #found) do
+  call('ZADD', P .. 'due:' .. found[i][2], till, found[i][3])
+  answer[#answer + 1], answer[#answer + 2] = found[i][2], found[i][3]
+end
+return answer
+""")
+
+# ARGV: AT INDEX ID …
+POSTPONE = script("""
+for i = 1, #ARGV, 3 do
+  local queue = call('HGET', P .. 'meta:' .. ARGV[i + 2], 'q' .. ARGV[i + 1])
+  if queue then
+    call('ZADD', P .. 'due:' .. queue, ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
+  end
+end
+""")
+
+# ARGV: UNTIL INDEX ID …
+RENEW = script("""
+for i = 2, #ARGV, 2 do
+  local queue = call('HGET', P .. 'meta:' .. ARGV[i + 1], 'q' .. ARGV[i])
+  if queue and string.sub(queue, 1, 7) == 'submit:' then
+    local name, member = P .. 'due:' .. queue, ARGV[i] .. ' ' .. ARGV[i + 1]
+    local at = call('ZSCORE', name, member)
+    if at and tonumber(at) < tonumber(ARGV[1]) then call('ZADD', name, ARGV[1], member) end
+  end
+end
+""")
+
+# → the earliest time, or nothing
+NEXT_DUE = script("""
+local first = false
+for _, queue in ipairs(ARGV) do
+  local at = call('ZRANGE', P .. 'due:' .. queue, 0, 0, 'WITHSCORES')[2]
+  if at and (not first or tonumber(at) < tonumber(first)) then first = at end
+end
+return first
+""")
+
+# → nothing where one was taken, else the time of the one that has to grow old first
+SPEND = script("""
+local bucket, allowed, old, now, token, keep = unpack(ARGV)
+local name = P .. 'hits:' .. bucket
+call('ZREMRANGEBYSCORE', name, '-inf', old)
+local last = tonumber(allowed) - 1
+local at = call('ZREVRANGE', name, last, last, 'WITHSCORES')[2]
+if at then return at end
+call('ZADD', name, now, token)
+call('PEXPIRE', name, math.max(tonumber(keep), call('PTTL', name)))
+return false
+""")

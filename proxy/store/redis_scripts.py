@@ -1,0 +1,228 @@
+"""What runs inside Redis: each script is one operation, whole or not at all.
+
+Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in one slot.
+
+    job:ID        string   the document
+    meta:ID       hash     what is not in it, while there is any: `key` (its idempotency key's digest),
+                           `twin` and `attempt` (while undelivered), `qINDEX` (the queue each task is in)
+    listed:…      zset     places (see redis_index.py) by owner and kind, by owner, kind and status
+    kinds:OWNER   hash     how many jobs it has of a kind
+    deadlines     zset     places of unfinished jobs;   finished: of the others, by completed_at
+    counts        hash     how many unfinished jobs by status and provider
+    due:QUEUE     zset     "INDEX ID" by time; a queue is `submit:PROVIDER` or `poll:PROVIDER`
+    queues        set      the queues that are not empty
+    keys          hash     digest of an idempotency key → digest of (owner, fingerprint), then the id
+    twins:DIGEST  zset     undelivered jobs of one owner and fingerprint by created_at
+    hits:BUCKET   zset     what was spent, by time
+
+A script that has begun to write is not undone by an error. None can happen there: the server refuses the
+first write or no write (read-only, out of memory, disk errors), so each begins with one that it can refuse.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+VERSION = 1  # of the keys' layout
+
+
+class Script(NamedTuple):
+    source: str
+    digest: str
+
+
+_COMMON = """
+local P = KEYS[1]
+local call = redis.call
+
+local function id_of(place)
+  local sort, prefix = string.match(place, '^(.-)%z(.*)$')
+  return prefix .. sort
+end
+
+local function unqueue(id, index)
+  local meta, member = P .. 'meta:' .. id, index .. ' ' .. id
+  local queue = call('HGET', meta, 'q' .. index)
+  if not queue then return false end
+  local at = call('ZSCORE', P .. 'due:' .. queue, member)
+  call('ZREM', P .. 'due:' .. queue, member)
+  if call('EXISTS', P .. 'due:' .. queue) == 0 then call('SREM', P .. 'queues', queue) end
+  call('HDEL', meta, 'q' .. index)
+  return at
+end
+
+local function enqueue(id, index, queue, at)
+  call('ZADD', P .. 'due:' .. queue, at, index .. ' ' .. id)
+  call('SADD', P .. 'queues', queue)
+  call('HSET', P .. 'meta:' .. id, 'q' .. index, queue)
+end
+
+-- Bring the indexes from one state of a job to the next: `difference` of redis_index.py.
+local function follow(id, text)
+  if text == '' then return end
+  local change = cjson.decode(text)
+  for _, name in ipairs(change.leave) do call('ZREM', P .. name, change.place) end
+  for _, one in ipairs(change.enter) do call('ZADD', P .. one[1], one[2], change.place) end
+  for _, one in ipairs(change.tally) do
+    if call('HINCRBY', P .. one[1], one[2], one[3]) <= 0 then call('HDEL', P .. one[1], one[2]) end
+  end
+  for _, one in ipairs(change.queue) do
+    local known = unqueue(id, one[1])
+    if one[2] ~= '' then enqueue(id, one[1], one[2], (not one[4] and known) or one[3]) end
+  end
+end
+
+local function deliver(id)
+  local meta = P .. 'meta:' .. id
+  local twin = call('HGET', meta, 'twin')
+  if twin then
+    call('ZREM', P .. 'twins:' .. twin, id)
+    call('HDEL', meta, 'twin', 'attempt')
+  end
+end
+
+local function release(id)
+  local meta = P .. 'meta:' .. id
+  local key = call('HGET', meta, 'key')
+  if key then
+    local held = call('HGET', P .. 'keys', key)
+    if held and string.sub(held, 33) == id then call('HDEL', P .. 'keys', key) end
+    call('HDEL', meta, 'key')
+  end
+  deliver(id)
+end
+"""
+
+
+def script(body: str) -> Script:
+    source = _COMMON + body
+    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+# → the version of the layout
+TOUCH = script("""
+call('SET', P .. 'version', ARGV[1], 'NX')
+return call('GET', P .. 'version')
+""")
+
+# → {made | twice | reused} or {joined, document}
+CREATE = script("""
+local id, doc, key, twin, retry, since, created, keep, change = unpack(ARGV)
+local meta, twins = P .. 'meta:' .. id, P .. 'twins:' .. twin
+retry, keep = tonumber(retry), tonumber(keep)
+
+local function holder()
+  local held = call('HGET', P .. 'keys', key)
+  local known = held and call('GET', P .. 'job:' .. string.sub(held, 33))
+  if not known then return false end
+  if string.sub(held, 1, 32) ~= twin then return {'reused'} end
+  return {'joined', known}
+end
+
+local function undelivered()
+  local offset, ids = 0, nil
+  repeat
+    ids = call('ZRANGEBYSCORE', twins, since, '+inf', 'LIMIT', offset, 64)
+    for _, one in ipairs(ids) do
+      local attempt = tonumber(call('HGET', P .. 'meta:' .. one, 'attempt'))
+      local known = attempt and attempt < retry and call('GET', P .. 'job:' .. one)
+      if known then
+        call('HSET', P .. 'meta:' .. one, 'attempt', retry)
+        return {'joined', known}
+      end
+    end
+    offset = offset + 64
+  until #ids < 64
+  return false
+end
+
+local joined = false
+if key ~= '' then joined = holder() elseif retry > 0 then joined = undelivered() end
+if joined then return joined end
+if not call('SET', P .. 'job:' .. id, doc, 'NX') then return {'twice'} end
+call('HSET', meta, 'twin', twin, 'attempt', retry)
+call('ZADD', twins, created, id)
+call('PEXPIRE', twins, math.max(keep, call('PTTL', twins)))
+if key ~= '' then
+  call('HSET', P .. 'keys', key, twin .. id)
+  call('HSET', meta, 'key', key)
+end
+follow(id, change)
+return {'made'}
+""")
+
+GET = script("return call('GET', P .. 'job:' .. ARGV[1])")
+
+# → 1, or the document that stands there instead of the expected one, or nothing
+UPDATE = script("""
+local id, old, new, change = unpack(ARGV)
+local known = call('GET', P .. 'job:' .. id)
+if known ~= old then return known end
+call('SET', P .. 'job:' .. id, new)
+follow(id, change)
+return 1
+""")
+
+DELIVERED = script("deliver(ARGV[1])")
+
+RELEASE = script("release(ARGV[1])")
+
+# → documents of finished jobs, oldest first
+FINISHED = script("""
+local docs = {}
+for _, place in ipairs(call('ZRANGEBYSCORE', P .. 'finished', '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  local doc = call('GET', P .. 'job:' .. id_of(place))
+  if doc then docs[#docs + 1] = doc else call('ZREM', P .. 'finished', place) end
+end
+return docs
+""")
+
+# → 1 where the job was as expected, and is removed
+REMOVE = script("""
+local id, doc, change = unpack(ARGV)
+if call('GET', P .. 'job:' .. id) ~= doc then return 0 end
+release(id)
+follow(id, change)
+call('DEL', P .. 'job:' .. id, P .. 'meta:' .. id)
+return 1
+""")
+
+# → {whether there are more, document, …}
+PAGE = script("""
+local owner, status, command, from, to = unpack(ARGV, 1, 5)
+local limit = tonumber(ARGV[6])
+local kinds = {unpack(ARGV, 7)}
+if #kinds == 0 then kinds = call('HKEYS', P .. 'kinds:' .. owner) end
+
+local function before(a, b)  -- by bytes: `<` would ask for the server's locale
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+local places = {}
+for _, kind in ipairs(kinds) do
+  local name = P .. 'listed:' .. owner .. '/' .. kind .. status
+  for _, place in ipairs(call(command, name, from, to, 'LIMIT', 0, limit + 1)) do
+    places[#places + 1] = place
+  end
+end
+if #kinds > 1 then
+  local up = command == 'ZRANGEBYLEX'
+  table.sort(places, function(a, b) if up then return before(a, b) else return before(b, a) end end)
+end
+local answer = {#places > limit and 1 or 0}
+for i = 1, math.min(limit, #places) do
+  answer[#answer + 1] = call('GET', P .. 'job:' .. id_of(places[i])) or nil
+end
+return answer
+""")
+
+# → places
+OVERDUE = script("""
+return call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+""")
+
+# → {"STATUS:PROVIDER", number, …}
+COUNTS = script("return call('HGETALL', P .. 'counts')")

@@ -1,0 +1,57 @@
+"""A Redis server as the proxy meets it: its URL, and whether what it acknowledges stays."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+_DEFAULTS = {
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 5.0,
+    "socket_keepalive": True,
+    "protocol": 2,
+}
+
+
+class Server:
+    """What a URL names: `redis://`, with TLS `rediss://`, or `unix://` and a path.
+
+    Its query sets options of redis-py's connections (`?socket_timeout=1`).
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises ValueError for a URL that cannot be read, without a word of it: it holds a password."""
+        try:
+            pool = ConnectionPool.from_url(url, **_DEFAULTS)
+        except ValueError:
+            raise ValueError(
+                "the store's URL cannot be read: redis://[[user]:password@]host[:port][/number]"
+            ) from None
+        self._kind = pool.connection_class
+        # What is lost with a connection may have been carried out: nothing is sent again unasked.
+        fixed = {"retry": Retry(NoBackoff(), 0), "decode_responses": False}
+        self._options: dict[str, Any] = {**pool.connection_kwargs, **fixed}
+
+    def client(self, host: str = "", port: int = 0) -> Redis:
+        """A client of it, or of another node of its cluster."""
+        options = dict(self._options)
+        if host:
+            options["host"] = host
+        if port:
+            options["port"] = port
+        return Redis(connection_pool=ConnectionPool(self._kind, **options))
+
+
+def weaknesses(settings: Mapping[str, str]) -> Iterator[str]:
+    """What the settings that CONFIG GET tells mean for paid jobs."""
+    if settings.get("appendonly") == "no":
+        kept = "only snapshots are" if settings.get("save") else "nothing is"
+        yield (
+            f"{kept} written to disk: when the server ends it forgets jobs that are paid. "
+            "Set `appendonly yes`, and `appendfsync always` to lose none at all"
+        )
+    policy = settings.get("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        yield f"`maxmemory-policy {policy}` may throw jobs away that are paid. Set `noeviction`"

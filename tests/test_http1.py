@@ -1,0 +1,414 @@
+"""Our HTTP/1.1 client against servers that speak well, oddly, slowly, and not at all."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from proxy.transport import Body, Http1Transport, NotPublic
+
+CERTIFICATES = Path(__file__).parent / "certificates"
+PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n"
+)
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nhello"
+
+Talk = Callable[["Peer"], Awaitable[None]]
+
+
+class Peer:
+    """A server's side of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def request(self) -> bytes:
+        """The next request: its head, and as much body as it says."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        sizes = [line.partition(b":")[2] for line in lines if line.startswith(b"content-length:")]
+        return head + await self.reader.readexactly(int(sizes[0]) if sizes else 0)
+
+    async def say(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0)
+
+
+class Server:
+    def __init__(self) -> None:
+        self.url = ""
+        self.connections = 0
+        self.requests: list[bytes] = []
+
+
+@asynccontextmanager
+async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    made = Server()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.connections += 1
+        peer = Peer(reader, writer)
+        asked = peer.request
+
+        async def noted() -> bytes:
+            made.requests.append(await asked())
+            return made.requests[-1]
+
+        peer.request = noted  # type: ignore[method-assign]
+        try:
+            await talk(peer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    made.url = f"http{'s' if tls else ''}://127.0.0.1:{port}/path?q=1"
+    try:
+        yield made
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Http1Transport]:
+    transport = Http1Transport()
+    yield transport
+    await transport.aclose()
+
+
+def post(url: str, body: bytes = b"{}", read: float | None = 5.0) -> httpx.Request:
+    request = httpx.Request("POST", url, headers={"x-a": "b"}, stream=Body(body))
+    request.extensions["timeout"] = {"connect": 5.0, "read": read}
+    return request
+
+
+async def whole(transport: Http1Transport, request: httpx.Request) -> tuple[int, bytes]:
+    answer = await transport.handle_async_request(request)
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    try:
+        return answer.status_code, b"".join([chunk async for chunk in answer.stream])
+    finally:
+        await answer.aclose()
+
+
+def always(*pieces: bytes, again: bool = True) -> Talk:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(*pieces)
+        while again:
+            await peer.request()
+            await peer.say(*pieces)
+
+    return talk
+
+
+@pytest.mark.parametrize("answer", [PLAIN, CHUNKED], ids=["length", "chunked"])
+async def test_connections_are_used_again(client: Http1Transport, answer: bytes) -> None:
+    async with serving(always(answer)) as server:
+        for _ in range(3):
+            assert await whole(client, post(server.url, b'{"a":1}')) == (200, b"hello")
+    assert server.connections == 1
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /path?q=1 HTTP/1.1\r\n")
+    assert b"\r\nhost: 127.0.0.1:" in head
+    assert b"\r\ncontent-length: 7" in head
+    assert b"\r\nx-a: b" in head
+    assert body == b'{"a":1}'
+
+
+@pytest.mark.parametrize("answer", [PLAIN, CHUNKED], ids=["length", "chunked"])
+async def test_an_answer_byte_by_byte(client: Http1Transport, answer: bytes) -> None:
+    async with serving(always(*(answer[i : i + 1] for i in range(len(answer))))) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert await whole(client, post(server.url)) == (200, b"hello")
+    assert server.connections == 1
+
+
+async def test_a_body_that_ends_with_its_connection(client: Http1Transport) -> None:
+    async with serving(always(UNTIL_CLOSE, again=False)) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert await whole(client, post(server.url)) == (200, b"hello")
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+    ],
+)
+async def test_who_says_close_is_not_asked_again(client: Http1Transport, answer: bytes) -> None:
+    async with serving(always(answer)) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert await whole(client, post(server.url)) == (200, b"hello")
+    assert server.connections == 2
+
+
+async def test_interim_answers_are_passed_over(client: Http1Transport) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
+    async with serving(always(early + PLAIN)) as server:
+        answer = await client.handle_async_request(post(server.url))
+        assert answer.status_code == 200
+        assert "link" not in answer.headers
+        await answer.aclose()
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_without_a_body(client: Http1Transport, status: int) -> None:
+    async with serving(always(b"HTTP/1.1 %d No\r\n\r\n" % status)) as server:
+        assert await whole(client, post(server.url)) == (status, b"")
+        assert await whole(client, post(server.url)) == (status, b"")
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\ncontent-le",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello",
+        CHUNKED[:-9],
+    ],
+    ids=["nothing", "half a head", "half a body", "half a chunk"],
+)
+async def test_a_cut_answer_is_never_taken_for_a_whole_one(
+    client: Http1Transport, said: bytes
+) -> None:
+    """And it is no connection that failed: the request may have been taken."""
+    async with serving(always(said, again=False)) as server:
+        with pytest.raises(httpx.ReadError):
+            await whole(client, post(server.url))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000],
+    ids=["no http", "no status", "endless headers"],
+)
+async def test_what_is_no_http_is_a_protocol_error(client: Http1Transport, said: bytes) -> None:
+    async with serving(always(said)) as server:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await whole(client, post(server.url))
+
+
+async def test_silence_is_a_read_timeout(client: Http1Transport) -> None:
+    gone = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.reader.read()
+        gone.set()
+
+    async with serving(talk) as server:
+        with pytest.raises(httpx.ReadTimeout):
+            await whole(client, post(server.url, read=0.05))
+        await gone.wait()
+
+
+async def test_a_stalled_body_is_a_read_timeout(client: Http1Transport) -> None:
+    async with serving(always(PLAIN[:-2])) as server:
+        with pytest.raises(httpx.ReadTimeout):
+            await whole(client, post(server.url, read=0.05))
+
+
+async def test_nobody_there_is_a_connect_error(client: Http1Transport) -> None:
+    async with serving(always(PLAIN)) as server:
+        url = server.url
+    with pytest.raises(httpx.ConnectError):
+        await whole(client, post(url))
+
+
+async def test_a_name_that_does_not_resolve_is_a_connect_error(client: Http1Transport) -> None:
+    with pytest.raises(httpx.ConnectError):
+        await whole(client, post("http://nowhere.invalid/"))
+
+
+async def test_cancelling_closes_the_connection(client: Http1Transport) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        asked.set()
+        await peer.reader.read()
+        gone.set()
+
+    async with serving(talk) as server:
+        task = asyncio.create_task(whole(client, post(server.url, read=None)))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await gone.wait()
+
+
+async def test_closing_before_the_end_closes_the_connection(client: Http1Transport) -> None:
+    gone = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\nhello")
+        await peer.reader.read()
+        gone.set()
+
+    async with serving(talk) as server:
+        answer = await client.handle_async_request(post(server.url))
+        await answer.aclose()
+        await gone.wait()
+
+
+async def test_a_connection_closed_while_idle_is_not_used(client: Http1Transport) -> None:
+    closed = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(PLAIN)
+        peer.writer.close()
+        await peer.writer.wait_closed()
+        closed.set()
+
+    async with serving(talk) as server:
+        for _ in range(2):
+            closed.clear()
+            assert await whole(client, post(server.url)) == (200, b"hello")
+            await closed.wait()
+            await asyncio.sleep(0)
+    assert server.connections == 2
+
+
+async def test_what_comes_unasked_is_never_taken_for_an_answer(client: Http1Transport) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(PLAIN + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")
+        await peer.request()
+        await peer.say(PLAIN)
+
+    async with serving(talk) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert await whole(client, post(server.url)) == (200, b"hello")
+
+
+async def test_a_slow_reader_holds_the_server_back(client: Http1Transport) -> None:
+    size = 64 << 20
+    sent = 0
+
+    async def talk(peer: Peer) -> None:
+        nonlocal sent
+        await peer.request()
+        await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+        while sent < size:
+            await peer.say(bytes(1 << 16))
+            sent += 1 << 16
+
+    async with serving(talk) as server:
+        answer = await client.handle_async_request(post(server.url))
+        before = -1
+        while sent != before:  # until the server is held back
+            before = sent
+            for _ in range(200):
+                await asyncio.sleep(0)
+        assert sent < size // 2
+        assert isinstance(answer.stream, httpx.AsyncByteStream)
+        length = 0
+        async for chunk in answer.stream:
+            length += len(chunk)
+        assert length == size
+
+
+async def test_a_large_body_is_sent_whole(client: Http1Transport) -> None:
+    body = bytes(range(256)) * 20_000
+    async with serving(always(PLAIN)) as server:
+        assert await whole(client, post(server.url, body)) == (200, b"hello")
+    assert server.requests[0].endswith(body)
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\rb"])
+async def test_a_header_cannot_bring_another(client: Http1Transport, value: str) -> None:
+    async with serving(always(PLAIN)) as server:
+        request = httpx.Request("POST", server.url, headers=[("x-a", value)], stream=Body(b""))
+        with pytest.raises(httpx.LocalProtocolError):
+            await whole(client, request)
+    assert not server.requests
+
+
+async def test_tls_is_verified(client: Http1Transport) -> None:
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+    trusting = Http1Transport(
+        verify=ssl.create_default_context(cafile=str(CERTIFICATES / "localhost.pem"))
+    )
+    async with serving(always(PLAIN), server_tls) as server:
+        assert await whole(trusting, post(server.url)) == (200, b"hello")
+        assert await whole(trusting, post(server.url)) == (200, b"hello")
+        with pytest.raises(httpx.ConnectError):
+            await whole(client, post(server.url))
+        await trusting.aclose()
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
+     "10.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0", "[fe80::1]", "[2002:7f00:1::]", "224.0.0.1"],
+)  # fmt: skip
+async def test_public_means_public(host: str) -> None:
+    transport = Http1Transport(public_only=True)
+    async with serving(always(PLAIN)) as server:
+        port = httpx.URL(server.url).port
+        with pytest.raises(httpx.ConnectError) as caught:
+            await whole(transport, post(f"http://{host}:{port}/"))
+    assert isinstance(caught.value, NotPublic)
+    assert server.connections == 0
+
+
+async def test_proxies_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(always(PLAIN)) as server:
+        place = httpx.URL(server.url)
+        monkeypatch.setenv("http_proxy", f"http://user:p%40ss@{place.host}:{place.port}")
+        monkeypatch.setenv("no_proxy", "direct.invalid")
+        transport = Http1Transport()
+        assert await whole(transport, post("http://gateway.invalid/v1/x")) == (200, b"hello")
+        with pytest.raises(httpx.ConnectError):
+            await whole(transport, post("http://direct.invalid/"))
+        await transport.aclose()
+    assert server.requests[0].startswith(b"POST http://gateway.invalid/v1/x HTTP/1.1\r\n")
+    assert b"proxy-authorization: Basic dXNlcjpwQHNz" in server.requests[0]
+
+
+async def test_tls_through_a_proxy_goes_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+
+    async with serving(always(PLAIN), server_tls) as inner:
+        port = httpx.URL(inner.url).port
+
+        async def tunnel(peer: Peer) -> None:
+            await peer.request()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await peer.say(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+                while data := await source.read(65536):
+                    target.write(data)
+                target.close()
+
+            await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer))
+
+        async with serving(tunnel) as outer:
+            monkeypatch.setenv("https_proxy", outer.url.partition("/path")[0])
+            trusted = ssl.create_default_context(cafile=str(CERTIFICATES / "localhost.pem"))
+            transport = Http1Transport(verify=trusted)
+            assert await whole(transport, post(f"https://localhost:{port}/")) == (200, b"hello")
+            await transport.aclose()
+    assert outer.requests[0].startswith(b"CONNECT localhost:")
