@@ -15,6 +15,7 @@ from translators.core import (
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
 from translators.fields import DROP, OPTIONS, build, param_of, protected_in, sources_of
+from translators.files import reference_param
 from translators.specs import from_text
 
 # OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
@@ -104,7 +105,7 @@ def plan(
     body = _with_options(operation, call, body)
     for name in operation.needs:
         if body.get(name) in (None, "", []):
-            raise MissingParameter(param_of(operation.table, name))
+            raise MissingParameter(_wanted(operation, call, name))
     return Plan(
         model=model,
         operation=operation,
@@ -113,6 +114,14 @@ def plan(
         dropped=tuple(dict.fromkeys(name for name in dropped if name in call.given)),
         price=operation.price(body, call),
     )
+
+
+def _wanted(operation: Operation, call: Call, name: str) -> str:
+    """What OpenAI calls a field that is missing: of the names for a file, this endpoint's own."""
+    own = reference_param(call)
+    field = operation.table.get(name)
+    known = own in getattr(field, "sources", ())
+    return own if known else param_of(operation.table, name)
 
 
 def _others(

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import orjson
 
+from proxy.store.money import Accounts, Budget
+
 NOTIFY = -1  # the index under which a job's webhook is in the queue
 
 
@@ -65,6 +67,8 @@ class Job:
     `links_until`: when the gateway's links die, if known; `fingerprint`: of the request's body;
     `notify_at`: when its webhook is next called;
     `callback`: the secret in the URL that the gateway may call.
+    `reserved`: USD that each task holds of the owner's budget until its cost is known; `charged_at`: the
+    budget's slot where that is kept, None without a budget.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Job:
     notifications: int = 0
     callback: str = ""
     media: list[str] = field(default_factory=list)
+    reserved: float = 0.0
+    charged_at: float | None = None
     tasks: list[Entry] = field(default_factory=lambda: [Entry()])
 
     @property
@@ -143,7 +149,7 @@ class Page:
 Change = Callable[[Job], Job | None]
 
 
-class Store(Protocol):
+class Store(Accounts, Protocol):
     """Every method may raise StoreUnavailable. All are atomic and safe across worker processes."""
 
     async def open(self) -> None: ...
@@ -154,7 +160,13 @@ class Store(Protocol):
         """Raises StoreUnavailable unless the store can be read and written now."""
 
     async def create(
-        self, job: Job, *, key: str | None = None, retry: int = 0, recent: float = 1800.0
+        self,
+        job: Job,
+        *,
+        key: str | None = None,
+        retry: int = 0,
+        recent: float = 1800.0,
+        budget: Budget | None = None,
     ) -> Job:
         """Store a new job with its queue entries; the job itself, or the one that it joins.
 
@@ -162,7 +174,8 @@ class Store(Protocol):
         KeyReused raised when its fingerprint differs. `retry`: the client's retry count: above 0, the
         oldest job of this owner with this fingerprint, not older than `recent` seconds (by
         `job.created_at`), whose answer was not delivered and which no retry of this or a higher
-        count has joined, is returned instead.
+        count has joined, is returned instead. `budget`: the owner's, of which a new job takes what it
+        reserves; OverBudget is raised where that is not left at `job.created_at`.
         """
 
     async def get(self, job_id: str) -> Job | None: ...
@@ -170,7 +183,8 @@ class Store(Protocol):
     async def update(self, job_id: str, change: Change) -> Job | None:
         """Apply a pure change to the newest state; the new job, or None where there is none or it declined.
 
-        The queue follows the tasks: an entry with `at` and not ended is due then.
+        The queue follows the tasks: an entry with `at` and not ended is due then. So does the ledger:
+        what the change means for budget and usage is booked with it.
         """
 
     async def page(

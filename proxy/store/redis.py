@@ -3,13 +3,20 @@
 import asyncio
 import itertools
 import logging
+import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from proxy.store.redis_lane import Lane
+from proxy.store import redis_index as index
+from proxy.store import redis_queue_scripts as queue
+from proxy.store import redis_scripts as scripts
+from proxy.store.base import Change, Due, Job, KeyReused, Page, StoreUnavailable
+from proxy.store.redis_index import difference, digest, milliseconds
+from proxy.store.redis_lane import Lane, Unanswered
+from proxy.store.redis_server import Server, weaknesses
 
 T = TypeVar("T")
 
@@ -159,9 +166,9 @@ class RedisStore:
             return Page([], has_more=False)
         more, *docs = await self._lane.call(
             scripts.PAGE,
-            owned_by(owner),
+            index.owned_by(owner),
             "" if status is None else f"/{status}",
-            *page_range(after, ascending=ascending),
+            *index.page_range(after, ascending=ascending),
             limit,
             *names,
         )
@@ -170,30 +177,30 @@ class RedisStore:
     async def lease(
         self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
     ) -> list[Due]:
-        names = [] if providers is None else queue_names(providers, submitting=submitting)
+        names = [] if providers is None else index.queue_names(providers, submitting=submitting)
         if limit <= 0 or (providers is not None and not names):
             return []
-        kind = queue_name("", submitting=submitting)
+        kind = index.queue_name("", submitting=submitting)
         found = await self._lane.call(queue.LEASE, kind, self._clock(), until, limit, *names)
         texts = [one.decode() for one in found]
-        return [due_of(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+        return [index.due_of(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
         moves = [argument for one, at in due for argument in (at, one.index, one.job_id)]
         await self._lane.call(queue.POSTPONE, *moves)
 
     async def next_due(self, providers: Iterable[str]) -> float | None:
-        names = queue_names(providers, submitting=False)
+        names = index.queue_names(providers, submitting=False)
         at = await self._lane.call(queue.NEXT_DUE, *names)
         return None if at is None else float(at)
 
     async def renew(self, tasks: Iterable[tuple[str, int]], until: float) -> None:
-        held = [argument for job_id, index in tasks for argument in (index, job_id)]
+        held = [argument for job_id, number in tasks for argument in (number, job_id)]
         await self._lane.call(queue.RENEW, until, *held)
 
     async def overdue(self, limit: int) -> list[str]:
         places = await self._lane.call(scripts.OVERDUE, self._clock(), limit)
-        return [id_of(one.decode()) for one in places]
+        return [index.id_of(one.decode()) for one in places]
 
     async def delivered(self, job_id: str) -> None:
         await self._lane.call(scripts.DELIVERED, job_id)
@@ -236,9 +243,10 @@ class RedisStore:
         return 0.0 if oldest is None else max(float(oldest) + window - now, _SHORTEST_WAIT)
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        found = iter(await self._lane.call(scripts.COUNTS))
-        pairs = ((name.decode().partition(":"), number) for name, number in zip(found, found))
-        return {(provider, status): int(number) for (status, _, provider), number in pairs}
+        found = await self._lane.call(scripts.COUNTS)
+        names = (name.decode().partition(":") for name in found[::2])
+        rows = zip(names, found[1::2], strict=True)
+        return {(provider, status): int(number) for (status, _, provider), number in rows}
 
     async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
         """Several steps that go on even if the caller is cancelled."""

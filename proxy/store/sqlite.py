@@ -2,12 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.store import sqlite_jobs as jobs
+from proxy.store import sqlite_ledger as ledger
 from proxy.store import sqlite_queue as queue
 from proxy.store.base import Change, Due, Job, Page, StoreUnavailable
+from proxy.store.money import Admission, Budget, Charge, Counts, Line, Rates, Total
 from proxy.store.sqlite_database import Database, create_file
 from proxy.store.sqlite_lane import Reader, Writer
 
@@ -68,9 +70,16 @@ class SqliteStore:
         await self._reading.call(_read)
 
     async def create(
-        self, job: Job, *, key: str | None = None, retry: int = 0, recent: float = 1800.0
+        self,
+        job: Job,
+        *,
+        key: str | None = None,
+        retry: int = 0,
+        recent: float = 1800.0,
+        budget: Budget | None = None,
     ) -> Job:
-        return await self._writing.call(jobs.create, job, key, retry, recent)
+        joining = jobs.Joining(key, retry, recent)
+        return await self._writing.call(jobs.create, job, joining, budget)
 
     async def get(self, job_id: str) -> Job | None:
         return await self._reading.call(jobs.get, job_id)
@@ -123,6 +132,28 @@ class SqliteStore:
     async def spend(self, bucket: str, limit: int, *, window: float = 60.0, keep: int = 0) -> float:
         now = self._clock()
         return await self._writing.call(queue.spend, bucket, limit - keep, window, now)
+
+    async def admit(self, client: str, rates: Rates, *, holder: str, until: float) -> Admission:
+        place = ledger.Place(client, holder, until)
+        return await self._writing.call(ledger.admit, rates, place, self._clock())
+
+    async def stay(self, places: Iterable[tuple[str, str]], until: float) -> None:
+        await self._writing.call(ledger.stay, [ledger.Place(*one, until) for one in places])
+
+    async def leave(self, client: str, holder: str) -> None:
+        await self._writing.call(ledger.leave, client, holder)
+
+    async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
+        lane = self._writing if usd else self._reading
+        await lane.call(ledger.reserve, owner, usd, budget, now)
+
+    async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
+        await self._writing.call(ledger.book, list(lines.items()), list(charges))
+
+    async def usage(
+        self, by: Sequence[str], *, since: str, until: str, key: str | None = None
+    ) -> list[Total]:
+        return await self._reading.call(ledger.usage, by, since, until, key)
 
     async def counts(self) -> dict[tuple[str, str], int]:
         return await self._reading.call(jobs.counts)

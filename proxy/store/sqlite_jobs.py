@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from proxy.store.base import Change, Job, KeyReused, Page
 from proxy.store.ids import sort_key
+from proxy.store.ledger import charged
+from proxy.store.money import Budget
+from proxy.store.sqlite_ledger import check, post
 from proxy.store.sqlite_queue import follow
 
 _UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
@@ -25,12 +28,21 @@ class Query(NamedTuple):
     ascending: bool
 
 
-def create(db: sqlite3.Connection, job: Job, key: str | None, retry: int, recent: float) -> Job:
+class Joining(NamedTuple):
+    """By what a new job may be found to be an old one."""
+
+    key: str | None
+    retry: int
+    recent: float
+
+
+def create(db: sqlite3.Connection, job: Job, joining: Joining, budget: Budget | None) -> Job:
     """Store a job, or return the one that it joins.
 
     A key decides alone: two requests with different keys are two, however alike. A job that a retry
     had to create counts as joined by it, so that the same retry of an equal request makes its own.
     """
+    key, retry, recent = joining
     if key is not None:
         known = _holder(db, job, key)
     elif retry > 0:
@@ -39,6 +51,8 @@ def create(db: sqlite3.Connection, job: Job, key: str | None, retry: int, recent
         known = None
     if known is not None:
         return known
+    if budget is not None:
+        check(db, job.owner, budget, charged(job), job.created_at)
     _insert(db, job, retry)
     if key is not None:
         db.execute(
@@ -93,6 +107,7 @@ def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
     follow(db, None, job)
+    post(db, None, job)
 
 
 def _columns(job: Job) -> dict[str, Any]:
@@ -135,6 +150,7 @@ def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
         [*changed.values(), job_id],
     )
     follow(db, old, new)
+    post(db, old, new)
     return new
 
 

@@ -34,8 +34,20 @@ _VERSION_1 = (
         PRIMARY KEY (bucket, at, n)) WITHOUT ROWID""",
 )
 
+_VERSION_2 = (
+    "CREATE TABLE places (client TEXT NOT NULL, holder TEXT NOT NULL, until REAL NOT NULL,"
+    " PRIMARY KEY (client, holder)) WITHOUT ROWID",
+    "CREATE TABLE budgets (owner TEXT NOT NULL, at REAL NOT NULL, nanos INTEGER NOT NULL,"
+    " PRIMARY KEY (owner, at)) WITHOUT ROWID",
+    """CREATE TABLE usage (
+        day TEXT NOT NULL, key TEXT NOT NULL, route TEXT NOT NULL, provider TEXT NOT NULL,
+        kind TEXT NOT NULL, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, nanos INTEGER NOT NULL,
+        PRIMARY KEY (day, key, route, provider, kind)) WITHOUT ROWID""",
+)
+
 # Statement by statement, what leads from version n to n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 VERSION = len(MIGRATIONS)
 
 

@@ -21,7 +21,7 @@ IMAGE: dict[str, Any] = {"model": "pictures", "prompt": "A cat"}
 
 @pytest.fixture
 def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
-    timeouts = {"timeout": {"connect": 1, "read": 1}}
+    timeouts = {"timeout": {"connect": 1, "read": 0.5}}
     config = config_for(gateways, models=BOTH, providers={"onysoft": timeouts})
     with proxy_in_thread(tmp_path, config) as running:
         yield running

@@ -55,7 +55,7 @@ def test_a_poll_that_hangs_is_given_up_and_asked_again(gateways: Sandbox, tmp_pa
 
 def test_the_deadline_fails_what_never_ends(gateways: Sandbox, tmp_path: Path) -> None:
     gateways["onysoft"].ready_after_polls = 10_000
-    config = config_for(gateways, jobs={"timeout": 1})
+    config = config_for(gateways, jobs={"timeout": 1, "lease": 1})
     with proxy_in_thread(tmp_path, config) as proxy, proxy.sdk() as client:
         video = client.videos.create(model="sora-2", prompt="A cat")
         done = eventually(lambda: _ended(client, video.id))
@@ -139,7 +139,7 @@ def test_clients_are_told_when_to_ask_again(proxy: Proxy, gateways: Sandbox) -> 
 
 
 def test_progress_is_shown(proxy: Proxy, gateways: Sandbox) -> None:
-    gateways["onysoft"].ready_after_polls = 20
+    gateways["onysoft"].ready_after_polls = 8
     with proxy.sdk() as client:
         video = client.videos.create(model="sora-2", prompt="A cat")
         seen = {video.progress}

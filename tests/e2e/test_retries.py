@@ -23,8 +23,8 @@ def test_an_image_that_takes_too_long_ends_with_the_jobs_id(
     proxy: Proxy, gateways: Sandbox
 ) -> None:
     double = gateways["apiin.one"]
-    double.timing["image"] = 2.0
-    with proxy.sdk(timeout=1.0, max_retries=2) as client, pytest.raises(openai.APIStatusError) as e:
+    double.timing["image"] = 1.2
+    with proxy.sdk(timeout=0.7, max_retries=2) as client, pytest.raises(openai.APIStatusError) as e:
         client.images.generate(**IMAGE)
     answer = e.value.response
     assert answer.status_code == 504
@@ -40,8 +40,8 @@ def test_an_image_that_takes_too_long_ends_with_the_jobs_id(
 
 def test_a_video_is_answered_before_its_client_gives_up(proxy: Proxy, gateways: Sandbox) -> None:
     double = gateways["onysoft"]
-    double.fault("submit", late=2.0)
-    with proxy.sdk(timeout=1.0, max_retries=2) as client:
+    double.fault("submit", late=1.2)
+    with proxy.sdk(timeout=0.7, max_retries=2) as client:
         video = client.videos.create(**VIDEO)
         assert video.status == "queued"
         eventually(lambda: client.videos.retrieve(video.id).status == "completed")

@@ -172,7 +172,7 @@ def test_a_removed_providers_video_waits_for_its_return(gateways: Sandbox, tmp_p
 
 def test_a_provider_that_never_returns_fails_its_videos(gateways: Sandbox, tmp_path: Path) -> None:
     gateways["onysoft"].ready_after_polls = 10_000
-    config = config_for(gateways, jobs={"timeout": 2})
+    config = config_for(gateways, jobs={"timeout": 1, "lease": 1})
     with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
         video = order(http)["id"]
         del config["providers"]["onysoft"]

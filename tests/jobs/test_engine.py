@@ -46,7 +46,7 @@ async def test_a_live_submit_is_no_orphan_to_another_worker(
     workers: Workers, gateways: Sandbox
 ) -> None:
     one, _other = await workers(), await workers()
-    gateways["onysoft"].fault("submit", late=2.5)  # two and a half leases
+    gateways["onysoft"].fault("submit", late=1.8)  # longer than a lease
     done = await one.ended(await one.order("sora-2"))
     assert done.status == "completed", done.error
     assert len(gateways["onysoft"].submits) == 1
@@ -57,7 +57,7 @@ async def test_a_worker_that_could_not_renew_does_not_give_up_its_own(
 ) -> None:
     engine = await workers()
     engine.store.away = {"renew"}
-    gateways["onysoft"].fault("submit", late=2.5)
+    gateways["onysoft"].fault("submit", late=1.8)
     done = await engine.ended(await engine.order("sora-2"))
     assert done.status == "completed", done.error
 
@@ -99,7 +99,7 @@ async def test_one_refused_task_does_not_end_the_leases_of_the_others(
     one, _other = await workers(), await workers()
     double = gateways["apiin.one"]
     double.fault("submit", match=lambda seen: len(double.submits) == 1, status=429)
-    double.fault("submit", match=lambda seen: len(double.submits) == 2, late=2.5)
+    double.fault("submit", match=lambda seen: len(double.submits) == 2, late=1.8)
     done = await one.ended(await one.order("flux", Capability.IMAGE, tasks=3))
     assert sorted(entry.state for entry in done.tasks) == ["completed", "completed", "failed"]
 
@@ -109,7 +109,7 @@ async def test_a_poll_that_drips_is_not_asked_twice_at_once(
 ) -> None:
     one, _other = await workers(), await workers()
     double = gateways["onysoft"]
-    double.fault("poll", times=2, drip=0.4)  # ten pieces: four leases
+    double.fault("poll", times=1, drip=0.3)  # ten pieces: three leases
     done = await one.ended(await one.order("sora-2"), timeout=20)
     assert done.status == "completed"
     polls = double.polls()

@@ -1,0 +1,64 @@
+"""What a job costs, as pure functions of the job: a store books the difference that a change makes.
+
+Both are booked in the transaction that writes the job, so each exactly once: what its owner's budget
+has less (the reservation, until the cost is known), and the lines of the table of usage.
+"""
+
+from proxy.store.base import Entry, Job
+from proxy.store.money import Charge, Counts, Line, day_of, nanos
+
+# How a task fails of which the gateway itself has said that it made nothing.
+_SAID_SO = frozenset({"generation_failed", "content_policy_violation"})
+
+
+def charged(job: Job) -> int:
+    """Nanodollars that the owner's budget has less because of the job as it stands."""
+    if job.charged_at is None:
+        return 0
+    return sum(_charged(entry, job.reserved) for entry in job.tasks)
+
+
+def charge(old: Job | None, new: Job) -> Charge | None:
+    """What a change means for the owner's budget."""
+    difference = charged(new) - (0 if old is None else charged(old))
+    if not difference or new.charged_at is None:
+        return None
+    return Charge(new.owner, new.charged_at, difference)
+
+
+def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
+    """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
+    before = 0 if old is None else _cost(old)
+    ended = new.ended and not (old is not None and old.ended)
+    failed = ended and new.status == "failed"
+    counts = Counts(requests=int(ended), failed=int(failed), nanos=_cost(new) - before)
+    if not ended and not counts.nanos:
+        return None
+    route = route_of(new.model, new.target, failed=new.status == "failed")
+    return Line(day_of(new.created_at), new.owner, route, new.provider, new.kind), counts
+
+
+def route_of(name: str, target: str, *, failed: bool) -> str:
+    """How a route is named in the table. What fails at a target that no route names is counted under its
+    provider alone: clients make such names up, and a table of them would have no end."""
+    return f"{target.partition('/')[0]}/*" if failed and name == target else name
+
+
+def _charged(entry: Entry, reserved: float) -> int:
+    """A task's cost where it is known; until then, and where it may have cost something, its reservation."""
+    if entry.cost is not None:
+        return nanos(entry.cost)
+    free = entry.state == "failed" and not _in_doubt(entry)
+    return 0 if free else nanos(reserved)
+
+
+def _in_doubt(entry: Entry) -> bool:
+    """Whether a failed task may have cost something all the same."""
+    code = (entry.error or {}).get("code")
+    if entry.task_id is None:
+        return code == "submission_ambiguous"
+    return code not in _SAID_SO
+
+
+def _cost(job: Job) -> int:
+    return 0 if job.cost is None else nanos(job.cost)

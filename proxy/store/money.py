@@ -1,0 +1,170 @@
+"""What a store keeps beside jobs: clients' rates and budgets, and the table of usage.
+
+Money is counted in whole billionths of a dollar: sums are exact, and equal to what was put in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+NANOS = 1_000_000_000  # a dollar
+_SLOTS = 720  # of a budget's window: an hour each of thirty days
+DIMENSIONS = ("day", "key", "route", "provider", "kind")
+
+
+class OverBudget(Exception):
+    """A client has not so much left. `spent`: USD that are gone or reserved, `needed`: USD that this takes;
+    `wait`: seconds until enough of it is free again, None where it never is."""
+
+    def __init__(self, budget: "Budget", spent: float, needed: float, wait: float | None) -> None:
+        super().__init__(f"{spent:g} of {budget.usd:g} USD are spent or reserved")
+        self.budget = budget
+        self.spent = spent
+        self.needed = needed
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """US dollars in any `window` seconds."""
+
+    usd: float
+    window: float
+
+    def slot(self, now: float) -> float:
+        """Under which time money spent now is kept: the end of one of the window's 720 slots.
+
+        It is free again a window later, so at most a slot too late, and never too early.
+        """
+        size = self.window / _SLOTS
+        return (now // size + 1) * size
+
+    def check(self, spent: Iterable[tuple[float, int]], needed: int, now: float) -> None:
+        """Raises OverBudget unless `needed` nanodollars, and at least one, are left.
+
+        `spent`: (slot, nanodollars) of the window that ends now, in order of time.
+        """
+        limit, needed = nanos(self.usd), max(needed, 1)
+        slots = list(spent)
+        total = sum(amount for _, amount in slots)
+        if total + needed <= limit:
+            return
+        wait, left = None, total
+        for at, amount in slots:
+            left -= amount
+            if left + needed <= limit:
+                wait = at + self.window - now
+                break
+        raise OverBudget(self, total / NANOS, needed / NANOS, wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How many requests a client may make in a minute, and how many may be under way at once."""
+
+    rpm: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a request may come in: `refused` by "rpm" or "concurrency", or None.
+
+    `wait`: seconds until one may; `remaining`: requests that are left of the minute; `reset`: seconds
+    until all of them are there again.
+    """
+
+    refused: str | None = None
+    wait: float = 0.0
+    remaining: int = 0
+    reset: float = 0.0
+
+
+class Charge(NamedTuple):
+    """Money that a client's budget has less, or more where it is negative; `at`: a slot of the budget."""
+
+    owner: str
+    at: float
+    nanos: int
+
+
+class Line(NamedTuple):
+    """A line of the table of usage. `day`: 2026-01-31 (UTC); `key`: the client key's name."""
+
+    day: str
+    key: str
+    route: str
+    provider: str
+    kind: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a line counts, or several together."""
+
+    requests: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    nanos: int = 0
+
+    def add(self, more: "Counts") -> None:
+        self.requests += more.requests
+        self.failed += more.failed
+        self.prompt_tokens += more.prompt_tokens
+        self.completion_tokens += more.completion_tokens
+        self.nanos += more.nanos
+
+    @property
+    def usd(self) -> float:
+        return self.nanos / NANOS
+
+
+class Total(NamedTuple):
+    """`of`: the dimensions asked for, with their values."""
+
+    of: Mapping[str, str]
+    counts: Counts
+
+
+class Accounts(Protocol):
+    """A part of the `Store`: every method may raise StoreUnavailable; all are atomic across workers."""
+
+    async def admit(self, client: str, rates: Rates, *, holder: str, until: float) -> Admission:
+        """Count a request of this minute and take it a place until then, or neither.
+
+        `holder`: who has the place; where `concurrency` is no matter, none is taken.
+        """
+
+    async def stay(self, places: Iterable[tuple[str, str]], until: float) -> None:
+        """Keep places, (client, holder) each, that are still taken."""
+
+    async def leave(self, client: str, holder: str) -> None:
+        """Give a place back."""
+
+    async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
+        """Take money from a budget, under its slot of `now`; raises OverBudget where it is not there.
+
+        Of 0 USD only whether anything at all is left.
+        """
+
+    async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
+        """Add to the table of usage and to what is spent, all or nothing."""
+
+    async def usage(
+        self, by: Sequence[str], *, since: str, until: str, key: str | None = None
+    ) -> list[Total]:
+        """What was used from one day to another (both included), by DIMENSIONS, in their order.
+
+        `key`: of this client only.
+        """
+
+
+def nanos(usd: float) -> int:
+    return round(usd * NANOS)
+
+
+def day_of(seconds: float) -> str:
+    """The day (UTC) of a Unix time."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

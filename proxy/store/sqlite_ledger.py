@@ -1,0 +1,147 @@
+"""What SQLite keeps of clients' rates, budgets and usage.
+
+Each function is an operation of a lane: it gets the connection, inside a transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from proxy.store.base import Job
+from proxy.store.ledger import charge
+from proxy.store.ledger import usage as used
+from proxy.store.money import (
+    DIMENSIONS,
+    Admission,
+    Budget,
+    Charge,
+    Counts,
+    Line,
+    Rates,
+    Total,
+    nanos,
+)
+
+_MINUTE = 60.0
+_BUSY = 1.0  # seconds after which a client with too many requests under way may come again
+_SUMS = ("requests", "failed", "prompt_tokens", "completion_tokens", "nanos")
+
+
+class Place(NamedTuple):
+    client: str
+    holder: str
+    until: float
+
+
+def admit(db: sqlite3.Connection, rates: Rates, place: Place, now: float) -> Admission:
+    """The place first: a request that is refused one does not count."""
+    if rates.concurrency is not None and not _room(db, place.client, rates.concurrency, now):
+        return _left(db, f"key:{place.client}", rates.rpm, now, "concurrency")
+    admission = _count(db, f"key:{place.client}", rates.rpm, now)
+    if rates.concurrency is not None and admission.refused is None:
+        db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", place)
+    return admission
+
+
+def _room(db: sqlite3.Connection, client: str, limit: int, now: float) -> bool:
+    db.execute("DELETE FROM places WHERE client = ? AND until <= ?", (client, now))
+    (taken,) = db.execute("SELECT count(*) FROM places WHERE client = ?", (client,)).fetchone()
+    return bool(taken < limit)
+
+
+def _count(db: sqlite3.Connection, bucket: str, rpm: int | None, now: float) -> Admission:
+    """A log of one row a hit, as the limits of providers have it."""
+    if rpm is None:
+        return Admission()
+    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - _MINUTE))
+    admission = _left(db, bucket, rpm, now)
+    if admission.remaining:
+        db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
+        return Admission(remaining=admission.remaining - 1, reset=_MINUTE)
+    (at,) = db.execute(
+        "SELECT at FROM hits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?", (bucket, rpm - 1)
+    ).fetchone()
+    return Admission("rpm", at + _MINUTE - now, 0, admission.reset)
+
+
+def _left(
+    db: sqlite3.Connection, bucket: str, rpm: int | None, now: float, refused: str | None = None
+) -> Admission:
+    """How much of the minute is left, without counting anything."""
+    count, last = db.execute(
+        "SELECT count(*), max(at) FROM hits WHERE bucket = ? AND at > ?", (bucket, now - _MINUTE)
+    ).fetchone()
+    reset = 0.0 if last is None else last + _MINUTE - now
+    return Admission(refused, _BUSY, max(0, (rpm or 0) - count), reset)
+
+
+def stay(db: sqlite3.Connection, places: list[Place]) -> None:
+    db.executemany(
+        "UPDATE places SET until = ?3 WHERE client = ?1 AND holder = ?2",
+        places,
+    )
+
+
+def leave(db: sqlite3.Connection, client: str, holder: str) -> None:
+    db.execute("DELETE FROM places WHERE client = ? AND holder = ?", (client, holder))
+
+
+def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: float) -> None:
+    """Raises OverBudget unless so many nanodollars are left."""
+    spent = db.execute(
+        "SELECT at, nanos FROM budgets WHERE owner = ? AND at > ? ORDER BY at",
+        (owner, now - budget.window),
+    ).fetchall()
+    budget.check(spent, needed, now)
+
+
+def reserve(db: sqlite3.Connection, owner: str, usd: float, budget: Budget, now: float) -> None:
+    check(db, owner, budget, nanos(usd), now)
+    if usd:
+        old = now - budget.window
+        db.execute("DELETE FROM budgets WHERE owner = ? AND at <= ?", (owner, old))
+        _spend(db, [Charge(owner, budget.slot(now), nanos(usd))])
+
+
+def post(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
+    """Book what a change of a job means for its owner's budget, and for the table of usage."""
+    if (spent := charge(old, new)) is not None:
+        _spend(db, [spent])
+    if (line := used(old, new)) is not None:
+        _add(db, [line])
+
+
+def book(db: sqlite3.Connection, lines: list[tuple[Line, Counts]], charges: list[Charge]) -> None:
+    _add(db, lines)
+    _spend(db, charges)
+
+
+def _spend(db: sqlite3.Connection, charges: Iterable[Charge]) -> None:
+    db.executemany(
+        "INSERT INTO budgets VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos",
+        charges,
+    )
+
+
+def _add(db: sqlite3.Connection, lines: Iterable[tuple[Line, Counts]]) -> None:
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
+    db.executemany(
+        f"INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {added}",
+        [(*line, *(getattr(counts, name) for name in _SUMS)) for line, counts in lines],
+    )
+
+
+def usage(
+    db: sqlite3.Connection, by: Sequence[str], since: str, until: str, key: str | None
+) -> list[Total]:
+    named = [name for name in DIMENSIONS if name in by]
+    grouped = f" GROUP BY {', '.join(named)} ORDER BY {', '.join(named)}" if named else ""
+    sums = (f"sum({name})" for name in _SUMS)
+    rows = db.execute(
+        f"SELECT {', '.join([*named, *sums])} FROM usage WHERE day BETWEEN ? AND ?"
+        f"{'' if key is None else ' AND key = ?'}{grouped or ' HAVING count(*) > 0'}",
+        (since, until) if key is None else (since, until, key),
+    )
+    size = len(named)
+    return [Total(dict(zip(named, row[:size], strict=True)), Counts(*row[size:])) for row in rows]
