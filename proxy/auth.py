@@ -10,14 +10,20 @@ from urllib.parse import urlsplit
 
 from proxy.config import ClientKey, Config
 from proxy.errors import ApiError
+from proxy.store.money import Budget, Rates
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The holder of a client key; `name` owns jobs ("" where the proxy has no keys)."""
+    """The holder of a client key; `name` owns jobs ("" where the proxy has no keys).
+
+    `rates` and `budget`: its limits, None where it has none of these.
+    """
 
     name: str
     models: tuple[str, ...] | None = None
+    rates: Rates | None = None
+    budget: Budget | None = None
 
     def may_use(self, model: str) -> bool:
         return self.models is None or any(fnmatchcase(model, one) for one in self.models)
@@ -73,7 +79,10 @@ class Gate:
 
 
 def _client(key: ClientKey) -> Client:
-    return Client(key.name, key.models)
+    limited = key.rpm is not None or key.concurrency is not None
+    rates = Rates(key.rpm, key.concurrency) if limited else None
+    budget = None if key.budget_usd is None else Budget(key.budget_usd, key.budget_window)
+    return Client(key.name, key.models, rates, budget)
 
 
 def _own_hosts(config: Config) -> frozenset[str]:

@@ -185,7 +185,7 @@ VIDEOS: Mapping[str, Operation] = {
     "*": _video(),
 }
 
-_CHAT = Operation("/chat/completions", CHAT, open=True, mend=True)
+_CHAT = Operation("/chat/completions", CHAT, open=True, mend=True, credits="credits_consumed")
 
 ROW = Translator(
     name="apiin.one",

@@ -60,6 +60,7 @@ class Operation:
     `price`: USD known beforehand; `result_price`: USD that the result adds, where that is by its length.
     `accepts`: parameters that are understood without a field of the table reading them.
     `ignores`: parameters that mean nothing here and are silently left out.
+    `credits`: what an answer that passes through calls the credits that it took.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Operation:
     ordered: Callable[[Params], Ordered] = _nothing_ordered
     price: Callable[[Params, Call], float | None] = _price_unknown
     result_price: Callable[[Task], float] | None = None
+    credits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

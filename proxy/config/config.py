@@ -15,6 +15,7 @@ from proxy.config.sections import (
     ClientKey,
     Defaults,
     Jobs,
+    Limits,
     Media,
     Price,
     Provider,
@@ -72,6 +73,7 @@ class Config(Section):
 SECTIONS: Final[Mapping[Where, type[Section]]] = {
     (): Config,
     ("server",): Server,
+    ("server", "limits"): Limits,
     ("providers", "*"): Provider,
     ("providers", "*", "timeout"): Timeout,
     ("providers", "*", "prices", "*"): Price,

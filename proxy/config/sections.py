@@ -47,12 +47,21 @@ class Section(BaseModel):
     )
 
 
+class Limits(Section):
+    """Of clients' keys. `when_store_down`: whether requests go on uncounted where the store cannot be asked;
+    `reserve_usd`: what a job of unknown price takes of its key's budget."""
+
+    when_store_down: Literal["open", "closed"] = "open"
+    reserve_usd: Money = 0.1
+
+
 class Server(Section):
     host: Text = "127.0.0.1"
     port: Annotated[int, BeforeValidator(as_number), Field(ge=0, le=65535)] = 8080
     public_url: WebUrl = None
     max_body_mb: Count = 32
     allow_anonymous: bool = False
+    limits: Limits = Limits()
 
 
 class Timeout(Section):

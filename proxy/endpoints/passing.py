@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import orjson
@@ -89,7 +89,8 @@ async def _tried(answer: Awaitable[Response]) -> Response | Next:
         return Next(gateway_error(str(exc), "malformed_response"))
     except GatewayFault as exc:
         if exc.fault.kind in _ELSEWHERE:
-            return Next(from_fault(exc.fault))
+            # No task was taken: what a gateway failed at as a whole may be asked for again.
+            return Next(from_fault(replace(exc.fault, certain=True)))
         raise
     except ApiError as exc:
         if exc.status >= 500:

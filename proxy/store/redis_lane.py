@@ -71,7 +71,8 @@ class Lane:
         found: dict[str, str] = {}
         try:
             for pattern in ("append*", "save", "maxmemory-policy"):
-                found |= await self._client.config_get(pattern)
+                told: dict[Any, Any] = await self._client.config_get(pattern)
+                found |= told
         except RedisError:
             return {}
         return found

@@ -78,8 +78,7 @@ class SqliteStore:
         recent: float = 1800.0,
         budget: Budget | None = None,
     ) -> Job:
-        joining = jobs.Joining(key, retry, recent)
-        return await self._writing.call(jobs.create, job, joining, budget)
+        return await self._writing.call(jobs.create, job, key, retry, recent, budget)
 
     async def get(self, job_id: str) -> Job | None:
         return await self._reading.call(jobs.get, job_id)

@@ -28,21 +28,19 @@ class Query(NamedTuple):
     ascending: bool
 
 
-class Joining(NamedTuple):
-    """By what a new job may be found to be an old one."""
-
-    key: str | None
-    retry: int
-    recent: float
-
-
-def create(db: sqlite3.Connection, job: Job, joining: Joining, budget: Budget | None) -> Job:
+def create(  # noqa: PLR0913 (as the Store has it)
+    db: sqlite3.Connection,
+    job: Job,
+    key: str | None,
+    retry: int,
+    recent: float,
+    budget: Budget | None = None,
+) -> Job:
     """Store a job, or return the one that it joins.
 
     A key decides alone: two requests with different keys are two, however alike. A job that a retry
     had to create counts as joined by it, so that the same retry of an equal request makes its own.
     """
-    key, retry, recent = joining
     if key is not None:
         known = _holder(db, job, key)
     elif retry > 0:

@@ -45,8 +45,8 @@ def test_a_refusal_comes_at_once(proxy: Proxy, gateways: Sandbox) -> None:
 
 def test_a_refusal_that_comes_late_is_a_failed_job(proxy: Proxy, gateways: Sandbox) -> None:
     gateways["aigate.shop"].fault("submit", delay=0.8, status=400)
-    with proxy.sdk(default_headers=HURRY) as client:
-        video = client.videos.create(**VIDEO)
+    with proxy.sdk() as client:
+        video = client.videos.create(**VIDEO, extra_headers=HURRY)
         eventually(lambda: client.videos.retrieve(video.id).status == "failed")
         error = client.videos.retrieve(video.id).error
     assert error is not None

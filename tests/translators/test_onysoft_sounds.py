@@ -106,7 +106,7 @@ def test_models_that_listen(kind: str, model: str, name: str) -> None:
     assert reached.request.body == {"model": model, "audio_url": Hosted(SOUND)}
     with pytest.raises(MissingParameter) as raised:
         planned(kind, model, prompt="-")
-    assert raised.value.param == "audio"
+    assert raised.value.param == {"sound": "audio", "transcription": "file"}[kind]
 
 
 @pytest.mark.parametrize(

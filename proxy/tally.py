@@ -1,0 +1,75 @@
+"""What a request that passes through has used, as far as the gateway's answer says it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.jobs.outcome import ordered_price
+from proxy.routing import Candidate
+
+_SPAN = 1000  # bytes after its name in which a usage object tells its tokens
+_PROMPT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*([0-9]{1,15})\b')
+_COMPLETION = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*([0-9]{1,15})\b')
+_NUMBER = re.compile(rb"\s*:\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\b")
+
+
+@dataclass(slots=True)
+class Tally:
+    """`price`: USD that were known beforehand; `reserved`: USD that the client's budget holds for it, under
+    the slot `reserved_at`; `broken`: the answer failed after its 200."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    price: float | None = None
+    reserved: float = 0.0
+    reserved_at: float | None = None
+    broken: bool = False
+    _credits: float | None = None
+    _credits_name: str | None = None
+    _usd_per_credit: float | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """USD: the credits that the gateway says it took, else the price."""
+        if self._credits is None or self._usd_per_credit is None:
+            return self.price
+        return self._credits * self._usd_per_credit
+
+    def answered_by(self, candidate: Candidate) -> None:
+        """This target has begun to answer: from now on it costs what it costs there."""
+        self.price = ordered_price(candidate)
+        self._usd_per_credit = candidate.account.config.usd_per_credit
+
+    def asking(self, candidate: Candidate) -> None:
+        """This target is asked now."""
+        self._credits_name = candidate.plan.operation.credits
+        self._credits = None
+
+    def read(self, raw: bytes) -> None:
+        """Look into an answer, or an event, for its usage; it is not parsed for that."""
+        at = raw.rfind(b'"usage"')
+        if at >= 0:
+            if found := _PROMPT.search(raw, at, at + _SPAN):
+                self.prompt_tokens = int(found[1])
+            if found := _COMPLETION.search(raw, at, at + _SPAN):
+                self.completion_tokens = int(found[1])
+        if self._credits_name is not None:
+            name = f'"{self._credits_name}"'.encode()
+            at = raw.rfind(name)
+            if at >= 0 and (found := _NUMBER.match(raw, at + len(name))):
+                self._credits = float(found[1])
+
+    def note(self, chunk: Mapping[str, Any]) -> None:
+        """A chunk of a stream that has been parsed anyway, and that tells usage."""
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping):
+            self.prompt_tokens = _whole(usage.get("prompt_tokens"), self.prompt_tokens)
+            self.completion_tokens = _whole(usage.get("completion_tokens"), self.completion_tokens)
+        credits = chunk.get(self._credits_name or "")
+        if isinstance(credits, int | float) and credits >= 0:
+            self._credits = float(credits)
+
+
+def _whole(value: Any, otherwise: int) -> int:
+    return value if isinstance(value, int) and value >= 0 else otherwise
