@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs clean
+.PHONY: run test check format docs bench clean
 
 # Against the real gateways where a .env with their keys lies here, in the sandbox otherwise.
 run: $(VENV)/.run
@@ -20,6 +20,10 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# CPU time a request and a streamed chunk, against nginx where it is installed.
+bench: $(VENV)/.dev
+	$(BIN)/python bench/chat.py
 
 # The generated parts of the documentation.
 docs: $(VENV)/.dev

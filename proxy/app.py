@@ -23,6 +23,7 @@ from proxy.endpoints import (
     models,
     operations,
     remakes,
+    usage,
     videos,
 )
 from proxy.service import Service
@@ -56,6 +57,7 @@ ROUTES = [
     Route("/v1/providers", accounts.listed, methods=["GET"]),
     Route("/v1/providers/{name}/balance", accounts.balance, methods=["GET"]),
     Route("/v1/providers/{name}/prices", accounts.prices, methods=["GET"]),
+    Route("/v1/usage", usage.listed, methods=["GET"]),
     Route("/v1/models", models.listed, methods=["GET"]),
     Route("/v1/models/{id:path}", models.retrieve, methods=["GET"]),
     Route("/healthz", operations.health, methods=["GET"]),

@@ -9,11 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from proxy import keys, report
 from proxy import serve as serving
 from proxy.commands import add_to
 from proxy.config import Config, ConfigError
 from proxy.explain import explained
 from proxy.live import check_live, list_models
+from proxy.store.base import StoreUnavailable
+from proxy.store.money import DIMENSIONS
 
 app = typer.Typer(
     add_completion=False,
@@ -81,6 +84,19 @@ def models(config: ConfigPath = _DEFAULT) -> None:
 
 
 @app.command()
+def usage(
+    config: ConfigPath = _DEFAULT,
+    by: Annotated[str, typer.Option(help="Out of: " + ",".join(DIMENSIONS))] = report.BY,
+    days: Annotated[int, typer.Option(min=1, help="Today and the days before it.")] = report.DAYS,
+) -> None:
+    """Print requests, tokens and cost, from the configuration's store."""
+    try:
+        Console(soft_wrap=True).print(report.table(_load(config).store, by, days))
+    except (ValueError, StoreUnavailable) as exc:
+        _fail(str(exc), code=1)
+
+
+@app.command()
 def explain(
     model: Annotated[str, typer.Argument(help="A route, or provider/model.")],
     config: ConfigPath = _DEFAULT,
@@ -130,6 +146,7 @@ def _fail(message: str, code: int = 2) -> NoReturn:
 
 
 add_to(app)
+keys.add_to(app)
 
 
 def main() -> None:

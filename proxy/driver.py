@@ -21,6 +21,7 @@ _MAX_HOPS = 5
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 
 Spend = Callable[..., Awaitable[float]]
+First = Callable[[], Awaitable[object]]
 
 
 class Driver:
@@ -44,14 +45,21 @@ class Driver:
         self._spend = spend
 
     async def ask(
-        self, account: Account, request: Request, *, poll: bool = False, read: float | None = None
+        self,
+        account: Account,
+        request: Request,
+        *,
+        poll: bool = False,
+        read: float | None = None,
+        first: First | None = None,
     ) -> Answer:
-        """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's.
+        """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's;
+        `first`: done when the provider's limits let the request through, before it goes out.
 
-        Raises Unreachable, Throttled or Lost.
+        Raises Unreachable, Throttled or Lost, and what `first` raises.
         """
         sent = await self.native(account, request)
-        async with self.exchange(account, sent, poll=poll, read=read) as answer:
+        async with Sending(self, account, sent, poll, read, first) as answer:
             raw = await read_whole(answer)
         return Answer(answer.status_code, answer.headers, raw, _json(raw))
 
@@ -161,7 +169,7 @@ class Driver:
 class Sending:
     """A request on its way, within its provider's limits. A class, since a generator costs three times as much."""
 
-    __slots__ = ("_account", "_answer", "_driver", "_poll", "_read", "_request")
+    __slots__ = ("_account", "_answer", "_driver", "_first", "_poll", "_read", "_request")
 
     def __init__(
         self,
@@ -170,7 +178,9 @@ class Sending:
         request: httpx.Request,
         poll: bool,
         read: float | None,
+        first: First | None = None,
     ) -> None:
+        self._first = first
         self._driver = driver
         self._account = account
         self._request = request
@@ -183,6 +193,8 @@ class Sending:
         await self._driver.within_rpm(account, self._poll)
         await account.slots.acquire()
         try:
+            if self._first is not None:
+                await self._first()
             self._answer = await self._driver.send(account, self._request, self._read)
         except BaseException:
             account.slots.release()

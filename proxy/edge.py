@@ -14,6 +14,7 @@ from proxy.delivery import deliver
 from proxy.errors import INVALID, ApiError, internal, invalid, not_found, to_api_error
 from proxy.exchange import Exchange
 from proxy.service import Service
+from proxy.store.money import Rates
 
 log = logging.getLogger("anygate.access")
 faults = logging.getLogger("anygate.errors")
@@ -36,24 +37,22 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self._service)
-        scope["anygate"] = exchange
+        exchange = scope["anygate"] = Exchange(self._service)
         status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [(b"x-request-id", exchange.id.encode())]
-                headers += [(n.encode("latin-1"), _safe(v)) for n, v in exchange.headers.items()]
-                message["headers"] = [*message["headers"], *headers]
-            if exchange.delivers is None:
+                message["headers"] = [*message["headers"], *_headers(exchange)]
+            if exchange.place is None and exchange.delivers is None:
                 await send(message)
-            elif await deliver(message, receive, send):
-                await self._service.jobs.delivered(exchange.delivers)
+            else:
+                await self._accounted(exchange, message, receive, send)
 
         try:
-            self._admit(scope, exchange)
+            if (rates := self._admit(scope, exchange)) is not None:
+                await self._service.limiter.enter(exchange, rates)
             await self._app(scope, receive, answer)
         except (ClientGone, ClientDisconnect):
             status = status or 499
@@ -65,20 +64,36 @@ class Edge:
             await _send_error(error, answer)
         finally:
             self._record(scope, exchange, status)
+            if exchange.place is not None:  # its client has gone
+                await self._service.limiter.leave(exchange)
 
-    def _admit(self, scope: Scope, exchange: Exchange) -> None:
+    async def _accounted(
+        self, exchange: Exchange, message: Message, receive: Receive, send: Send
+    ) -> None:
+        """Send a part of an answer at whose end something is settled."""
+        if exchange.place is not None and exchange.place.ends_with(message):
+            await self._service.limiter.leave(exchange)
+        if exchange.delivers is None:
+            await send(message)
+        elif await deliver(message, receive, send):
+            await self._service.jobs.delivered(exchange.delivers)
+
+    def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
+        """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
         headers = Headers(scope=scope)
         gate = self._service.runtime.gate
         path = scope["path"]
         gate.check_page(headers)
         if path.startswith("/v1/"):
             exchange.client = gate.client(headers)
+        return exchange.client.rates if scope["method"] == "POST" else None
 
     def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = time.monotonic() - exchange.started
         metrics = self._service.metrics
         metrics.requests.labels(exchange.endpoint, exchange.provider, str(status)).inc()
         metrics.seconds.labels(exchange.endpoint).observe(seconds)
+        self._service.usage.record(exchange, status)
         if log.isEnabledFor(logging.INFO):
             log.info("%s", _line(scope, exchange, status, seconds))
 
@@ -94,6 +109,12 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
     error.message = redactor.text(error.message)
     error.param = error.param and redactor.text(error.param)
     return error
+
+
+def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    """What every answer has, whoever made it."""
+    headers = [(n.encode("latin-1"), _safe(v)) for n, v in exchange.headers.items()]
+    return [(b"x-request-id", exchange.id.encode()), *headers]
 
 
 def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> str:

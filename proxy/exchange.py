@@ -10,13 +10,16 @@ from starlette.requests import Request
 from proxy.auth import ANONYMOUS, Client
 
 if TYPE_CHECKING:
+    from proxy.limits import Place
     from proxy.service import Service
+    from proxy.tally import Tally
 
 
 @dataclass(slots=True)
 class Exchange:
     """One request. `headers`: of its answer, whatever that turns out to be; `delivers`: the id of the job
-    whose outcome that answer tells."""
+    whose outcome that answer tells; `tally`: of a request that passes through; `place`: among those of its
+    client that are under way, where they are limited."""
 
     service: "Service"
     id: str = field(default_factory=lambda: "req_" + secrets.token_hex(12))
@@ -27,6 +30,9 @@ class Exchange:
     target: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     delivers: str | None = None
+    route: str = ""
+    tally: "Tally | None" = None
+    place: "Place | None" = None
 
     @property
     def age(self) -> float:
@@ -43,6 +49,11 @@ class Exchange:
             self.headers["x-anygate-dropped"] = ",".join(dropped)
         else:
             self.headers.pop("x-anygate-dropped", None)
+
+    def costs(self, usd: float | None) -> None:
+        """Tell the client, where it is known."""
+        if usd is not None:
+            self.headers["x-anygate-cost"] = f"{usd:.6f}".rstrip("0").rstrip(".")
 
 
 def exchange_of(request: Request) -> Exchange:

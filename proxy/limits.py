@@ -166,10 +166,11 @@ def duration(seconds: float) -> str:
 
 
 def _refusal(said: Admission, rates: Rates) -> ApiError:
-    if said.refused == "rpm":
-        limit = f"{rates.rpm} requests a minute"
-    else:
-        limit = f"{rates.concurrency} requests at once"
+    limits = {
+        "rpm": f"{rates.rpm} requests a minute",
+        "concurrency": f"{rates.concurrency} requests at once",
+    }
+    limit = limits[said.refused or "rpm"]
     message = f"Rate limit reached for this key: {limit}. Try again in {duration(said.wait)}."
     headers = {"retry-after": _seconds(said.wait)}
     return ApiError(429, "rate_limit_error", "rate_limit_exceeded", message, headers=headers)

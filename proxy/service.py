@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from proxy import runtime
 from proxy.config import Config, ConfigError
 from proxy.jobs.engine import Jobs
+from proxy.limits import Limiter
 from proxy.media import Media
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, Transports
 from proxy.store import open_store
 from proxy.transport import Http1Transport
+from proxy.usage import Usage
 from translators.core import Translator
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
@@ -33,17 +35,23 @@ class Service:
         self.metrics = Metrics()
         self.runtime = self._build(self.config)
         self.jobs = Jobs(self.store, self.media, lambda: self.runtime)
+        self.limiter = Limiter(self.store, lambda: self.runtime.config)
+        self.usage = Usage(self.store)
 
     async def start(self) -> None:
         await self.store.open()
         try:
             self.jobs.start()
+            self.limiter.start()
+            self.usage.start()
         except BaseException:
             await self.store.close()  # its thread would keep the process from ending
             raise
 
     async def stop(self) -> None:
         await self.jobs.stop(self.runtime.config.jobs.drain)
+        await self.limiter.stop()
+        await self.usage.stop()
         await self.transports.aclose()
         await self.store.close()
 

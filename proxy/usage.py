@@ -29,6 +29,7 @@ class Usage:
         self._lines: dict[tuple[int, str, str, str, str], Counts] = {}
         self._charges: dict[tuple[str, float], int] = {}
         self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,6 +64,13 @@ class Usage:
         if exchange.client.budget is not None:
             self._settle(exchange, cost - nanos(tally.reserved))
 
+    def release(self, exchange: Exchange) -> None:
+        """A request goes on as a job, which has an account of its own."""
+        tally, budget = exchange.tally, exchange.client.budget
+        if tally is not None and budget is not None:
+            self._settle(exchange, -nanos(tally.reserved))
+        exchange.tally = None
+
     def _settle(self, exchange: Exchange, difference: int) -> None:
         """At once: what is over may be all that another request waits for."""
         budget, tally = exchange.client.budget, exchange.tally
@@ -75,6 +83,10 @@ class Usage:
 
     async def flush(self) -> None:
         """Write what was counted; raises StoreUnavailable, and then it is kept for the next time."""
+        async with self._lock:
+            await self._flush()
+
+    async def _flush(self) -> None:
         lines, self._lines = self._lines, {}
         charges, self._charges = self._charges, {}
         if not lines and not charges:

@@ -29,6 +29,8 @@ def gateways(all_gateways: Sandbox, usual_files: dict[str, FileOptions]) -> Iter
     """Doubles of every gateway, at once done with every task, and as their pages say."""
     for name, double in all_gateways.doubles.items():
         double.reset()
+        double.fetched.clear()
+        double.callbacks.clear()
         double.files = replace(usual_files[name])
         double.balance, double.rpm = 123.4, None
         double.variants.clear()

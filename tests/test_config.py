@@ -98,6 +98,7 @@ def test_defaults() -> None:
         "public_url": None,
         "max_body_mb": 32,
         "allow_anonymous": False,
+        "limits": {"when_store_down": "open", "reserve_usd": 0.1},
     }
     assert c.jobs.model_dump() == {
         "poll_min": 1.0,

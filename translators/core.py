@@ -117,7 +117,7 @@ class Translator:
     `family`: a short name → the native model that fits the endpoint and what the request brings.
     `refuse`: an answer → the fault it holds, or `None` for a good one (also errors under HTTP 200).
     `rpm`: requests a minute that the gateway allows; `min_read_timeout` and `link_lives` in seconds;
-    `max_request`: bytes that a request may have.
+    `max_request`: bytes that a request may have; pictures beyond are hosted instead of sent along.
     """
 
     name: str

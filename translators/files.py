@@ -3,14 +3,17 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from translators.core import Asset, Call, Capability, Hosted, Source
+import orjson
+
+from translators.core import JSON, Asset, Call, Capability, Hosted, Source
 from translators.errors import InvalidType, MalformedReply, UnsupportedValue
 from translators.fields import Convert
 from translators.specs import from_text
 
+_AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATACLASS
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
 
 
@@ -51,6 +54,11 @@ def source_of(value: str, param: str) -> Source:
 
 def reference_param(call: Call) -> str:
     """What OpenAI calls the file that comes with a request of this kind."""
+    return reference_name(call.capability)
+
+
+def reference_name(capability: Capability) -> str:
+    """The same by the request's capability alone."""
     return {
         Capability.IMAGE: "image",
         Capability.IMAGE_EDIT: "image",
@@ -61,7 +69,7 @@ def reference_param(call: Call) -> str:
         Capability.TRANSLATION: "file",
         Capability.SOUND: "audio",
         Capability.MUSIC: "audio",
-    }.get(call.capability, "input_reference")
+    }.get(capability, "input_reference")
 
 
 def one_source(convert: Convert) -> Convert:
@@ -92,18 +100,55 @@ def hosted_urls(value: Any, call: Call) -> list[Any]:
 
 
 def inline(limit: int, *, many: bool) -> Convert:
-    """Sources as URLs or data URIs; beyond `limit` bytes of base64 in all, hosted instead."""
+    """Sources as URLs or data URIs; one of more than `limit` bytes of base64 hosted instead."""
 
     def convert(value: Any, call: Call) -> Any:
         param = reference_param(call)
         found = sources(value, param)
         if not found:
             raise UnsupportedValue(param, value, "at least one file or URL")
-        length = sum(len(one.data) * 4 // 3 for one in found if one.data)
-        made = [one.url or (Hosted(one) if length > limit else data_uri(one)) for one in found]
+        made = [one.url or _carried(one, limit) for one in found]
         return made if many else made[0]
 
     return convert
+
+
+def _carried(source: Source, limit: int) -> Any:
+    too_large = len(source.data or b"") * 4 // 3 > limit
+    return Hosted(source) if too_large else data_uri(source)
+
+
+def within(body: JSON, limit: int) -> JSON:
+    """A native body of at most `limit` bytes of JSON: its data URIs, the largest first, hosted instead.
+
+    One without data URIs is left as it is, however large. Raises UnsupportedValue for a broken one.
+    """
+    while len(_encoded(body)) > limit and (inside := list(_data_uris(body))):
+        largest = max(inside, key=len)
+        body = _replaced(body, largest, Hosted(source_of(largest, "image")))
+    return body
+
+
+def _encoded(body: JSON) -> bytes:
+    # What is hosted will be a URL, whose length only the proxy knows.
+    return orjson.dumps(body, default=lambda one: "-" * 256, option=_AS_THEY_ARE)
+
+
+def _data_uris(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if value.startswith("data:"):
+            yield value
+    elif isinstance(value, list | tuple | Mapping):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _data_uris(one)
+
+
+def _replaced(value: Any, old: str, new: Hosted) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _replaced(one, old, new) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(one, old, new) for one in value]
+    return new if isinstance(value, str) and value == old else value
 
 
 def data_uri(source: Source) -> str:

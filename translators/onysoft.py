@@ -29,7 +29,7 @@ from translators.onysoft_videos import ANY_VIDEO, VIDEO_EDITS, VIDEOS
 from translators.openai import models
 from translators.specs import array, boolean, number, text
 
-_INLINE_SOUND = one_source(inline(MAX_REQUEST - 100_000, many=False))
+_INLINE_SOUND = one_source(inline(MAX_REQUEST, many=False))
 _HOSTED_SOUND = one_source(hosted_url)
 
 

@@ -12,7 +12,6 @@ from translators.fields import ABSENT, Convert, Table, take
 from translators.files import inline, one_source
 
 MAX_REQUEST = 10_000_000  # "Maximum total request size: 10 MB"
-_PICTURES = MAX_REQUEST - 100_000  # what of it the data URIs may take, beside prompt and the rest
 REFERENCES = ("input_reference", "image", "images")
 NATIVE = (
     *("image_url", "image_urls", "input_urls", "image_input", "reference_image_urls"),
@@ -97,8 +96,8 @@ def pictures(name: str, convert: Convert) -> Table:
     return {name: take(tuple(others), convert)}
 
 
-MANY = inline(_PICTURES, many=True)
-ONE = one_source(inline(_PICTURES, many=False))
+MANY = inline(MAX_REQUEST, many=True)
+ONE = one_source(inline(MAX_REQUEST, many=False))
 RATIOS = ("16:9", "9:16", "1:1")
 ANY_PICTURES: Table = {
     "image_url": take(("image_urls", *REFERENCES), _general(many=False)),

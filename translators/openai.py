@@ -70,12 +70,12 @@ __all__ = [
 def upload(value: Any, call: Call) -> Any:
     """Files for a multipart form: one as itself, several as a list (sent as `name[]`).
 
-    Raises UnsupportedValue for a URL: a form takes bytes.
+    A form takes bytes: what came as a URL is fetched by the proxy.
     """
     param = reference_param(call)
     found = sources(value, param)
-    if not found or any(one.data is None for one in found):
-        raise UnsupportedValue(param, value, "an uploaded file or a base64 data URL")
+    if not found:
+        raise UnsupportedValue(param, value, "at least one file or URL")
     return found[0] if len(found) == 1 else found
 
 

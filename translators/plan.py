@@ -15,7 +15,7 @@ from translators.core import (
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
 from translators.fields import DROP, OPTIONS, build, param_of, protected_in, sources_of
-from translators.files import reference_param
+from translators.files import reference_param, within
 from translators.specs import from_text
 
 # OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
@@ -103,6 +103,8 @@ def plan(
     body, left_out = _others(operation, call, body, handled)
     dropped += left_out
     body = _with_options(operation, call, body)
+    if row.max_request is not None and operation.read is not None:
+        body = within(body, row.max_request)
     for name in operation.needs:
         if body.get(name) in (None, "", []):
             raise MissingParameter(_wanted(operation, call, name))

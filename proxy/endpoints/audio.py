@@ -61,6 +61,7 @@ async def speech(request: Request) -> Response:
     runtime = exchange.service.runtime
     params = await read_json(request, runtime.max_body)
     resolved = runtime.router.resolve(params.get("model"), Capability.SPEECH, exchange.client)
+    exchange.route = resolved.name
     said = {**resolved.params, **params}
     if "input" in said:
         need_text(said, "input")
@@ -99,6 +100,7 @@ async def transcribe(request: Request) -> Response:
     params = await read_params(request, runtime.max_body)
     capability = Capability.TRANSCRIPTION
     resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
+    exchange.route = resolved.name
     said = {**resolved.params, **params}
     stream = flag(said, "stream")
     if said.keys() <= _AROUND_FILE:

@@ -19,6 +19,7 @@ async def chat(request: Request) -> Response:
     params = await read_json(request, runtime.max_body)
     _check(params)
     resolved = runtime.router.resolve(params.get("model"), Capability.CHAT, exchange.client)
+    exchange.route = resolved.name
     ask = Ask(Capability.CHAT, without_own(params), options_of(params))
     candidates = runtime.router.candidates(resolved, ask)
     return await passing.first_that_answers(

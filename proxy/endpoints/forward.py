@@ -54,6 +54,7 @@ def _endpoint(
         read = read_params if shape is Shape.TEXT else read_json
         params = await read(request, runtime.max_body)
         resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
+        exchange.route = resolved.name
         said = {**resolved.params, **params}
         for one in needs:
             if one not in said:
@@ -95,7 +96,7 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
         said = essence(upstream.headers.get("content-type"))
         if upstream.status_code == 200 and "json" not in said:
             if stream and not said.startswith("audio/"):
-                events = through.events(upstream, account.row, runtime.redactor)
+                events = through.events(upstream, account.row, runtime.redactor, exchange.tally)
                 first = await begun(events, exchange.service.keep_alive)
                 close = stack.pop_all().aclose
                 return EventStream(events, first=first, close=close)
@@ -105,6 +106,8 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
                 headers = {"content-type": type_of(said, head, None)}
                 return Body(rest, stack.pop_all().aclose, headers, size)
         raw = await read_whole(upstream)
+    if exchange.tally is not None:
+        exchange.tally.read(raw)
     told = Answer(upstream.status_code, upstream.headers, raw)
     return _whole(told, account.row, shape, runtime.redactor)
 

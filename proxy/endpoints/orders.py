@@ -10,16 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import fingerprint, retry_count, waiting_time
-from proxy.endpoints.uploads import NotHosted, Uploads
+from proxy.endpoints.uploads import NoFile, Uploads
 from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of
 from proxy.jobs.notify import checked
+from proxy.jobs.outcome import ordered_price
+from proxy.limits import over_budget
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.store.base import Entry, Job
 from proxy.store.ids import new_id
+from proxy.store.money import OverBudget
 from translators.core import JSON, Params
 from translators.errors import UnsupportedEndpoint
-from translators.files import source_of
+from translators.files import reference_name, source_of
 
 _LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversation, say
 _INLINE = 2_048  # characters of a data URL that a job keeps as a file instead
@@ -54,11 +57,12 @@ async def place(request: Request, wish: Wish) -> Job:
     hook = wish.said.get("webhook_url")
     webhook = None if hook is None else checked(hook, service.runtime.config)
     candidates = _candidates(exchange, wish, job_id, secret)
-    files = Uploads(service.media, service.runtime.config.server.public_url)
+    runtime = service.runtime
+    files = Uploads(service.media, runtime.config.server.public_url, runtime.driver)
     try:
         hosted = await _hosted(candidates, files)
         kept = await _kept(wish, files)
-        job = _job(exchange, wish, job_id, hosted[0])
+        job = _job(exchange, wish, job_id, hosted)
         job = replace(
             job,
             request=kept,
@@ -72,7 +76,11 @@ async def place(request: Request, wish: Wish) -> Job:
             hosted,
             key=request.headers.get("idempotency-key") or None,
             retry=retry_count(request),
+            budget=exchange.client.budget,
         )
+    except OverBudget as exc:
+        await service.media.remove(list(files.names.values()))
+        raise over_budget(exc) from exc
     except BaseException:
         await service.media.remove(list(files.names.values()))
         raise
@@ -123,9 +131,9 @@ def plain_prompt(prompt: Any) -> str | None:
 def note(exchange: Exchange, job: Job) -> None:
     """The headers that every answer about a job's request carries."""
     exchange.answered_by(job.provider, job.target, tuple(job.dropped))
+    exchange.route = job.model
     exchange.headers["x-anygate-job"] = job.id
-    if job.cost is not None:
-        exchange.headers["x-anygate-cost"] = f"{job.cost:.6f}".rstrip("0").rstrip(".")
+    exchange.costs(job.cost)
     good = sum(entry.state == "completed" for entry in job.tasks)
     if job.status == "completed" and good < len(job.tasks):
         exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
@@ -151,9 +159,9 @@ async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[C
     for candidate in candidates:
         plan = candidate.plan
         try:
-            body = await files.hosted(plan.request.body)
-        except NotHosted as exc:
-            refused = exc
+            body = await files.hosted(plan.request.body, reference_name(candidate.capability))
+        except NoFile as exc:
+            refused = refused or exc
             continue
         able.append(
             replace(candidate, plan=replace(plan, request=replace(plan.request, body=body)))
@@ -183,8 +191,16 @@ def _as_source(value: Any) -> Any:
     return value
 
 
-def _job(exchange: Exchange, wish: Wish, job_id: str, first: Candidate) -> Job:
+def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:
+    """USD that each task may come to: at the dearest of its targets, whichever takes it in the end."""
+    unknown = exchange.service.runtime.config.server.limits.reserve_usd
+    prices = (ordered_price(one) for one in candidates)
+    return max(unknown if price is None else price for price in prices)
+
+
+def _job(exchange: Exchange, wish: Wish, job_id: str, candidates: Sequence[Candidate]) -> Job:
     now = time.time()
+    first, budget = candidates[0], exchange.client.budget
     return Job(
         id=job_id,
         kind=wish.kind,
@@ -199,5 +215,7 @@ def _job(exchange: Exchange, wish: Wish, job_id: str, first: Candidate) -> Job:
         ordered={k: v for k, v in asdict(first.plan.ordered).items() if v is not None},
         dropped=list(first.plan.dropped),
         remixed_from=wish.remixed_from,
+        reserved=0.0 if budget is None else _reserved(exchange, candidates),
+        charged_at=None if budget is None else budget.slot(now),
         tasks=[Entry() for _ in range(wish.tasks)],
     )

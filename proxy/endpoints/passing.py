@@ -11,10 +11,12 @@ from starlette.responses import Response
 
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
-from proxy.exchange import exchange_of
+from proxy.exchange import Exchange, exchange_of
+from proxy.jobs.outcome import ordered_price
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.sse import EventStream, begun, while_connected
+from proxy.tally import Tally
 from proxy.wire import read_whole
 from translators.core import JSON, Answer, Params
 from translators.errors import FaultKind, MalformedReply
@@ -62,6 +64,7 @@ async def first_that_answers(
         if candidate.plan.operation.read is not None:
             tasks = [one for one in candidates[place:] if one.plan.operation.read is not None]
             others = [one for one in candidates[place:] if one.plan.operation.read is None]
+            exchange.service.usage.release(exchange)
             ordered = await order(tasks)
             if isinstance(ordered, Response):
                 return ordered
@@ -70,13 +73,25 @@ async def first_that_answers(
             exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
             return await first_that_answers(request, others, ask, order)
         exchange.answered_by(candidate.account.name, str(candidate.target), candidate.plan.dropped)
+        tally = await _tallied(exchange, candidate)
         result = await while_connected(request, _tried(ask(candidate)))
         if isinstance(result, Response):
+            tally.answered_by(candidate)
+            exchange.costs(tally.cost)
             return result
         if place + 1 == len(candidates):
             raise result.error
         exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
     raise AssertionError("a route has at least one candidate")
+
+
+async def _tallied(exchange: Exchange, candidate: Candidate) -> Tally:
+    """What this target will have used; a known price is taken from the client's budget: ApiError 429."""
+    tally = exchange.tally = exchange.tally or Tally()
+    tally.asking(candidate)
+    if exchange.client.budget is not None:
+        await exchange.service.limiter.reserve(exchange, ordered_price(candidate) or 0.0)
+    return tally
 
 
 async def _tried(answer: Awaitable[Response]) -> Response | Next:
@@ -112,7 +127,8 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     streaming = False
     try:
         if stream and answer.status_code == 200 and _is_events(answer):
-            events = Relay(answer, candidate, usage=usage, prompt=len(body)).events()
+            relay = Relay(answer, candidate, usage=usage, prompt=len(body), tally=exchange.tally)
+            events = relay.events()
             first = await begun(events, exchange.service.keep_alive)
             streaming = True
             return EventStream(events, first=first, close=sending.aclose)
@@ -121,6 +137,8 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
         if not streaming:
             await sending.aclose()
     whole = _whole(candidate, Answer(answer.status_code, answer.headers, raw))
+    if exchange.tally is not None:
+        exchange.tally.read(whole)
     if stream:
         return EventStream(_as_events(orjson.loads(whole), usage=usage))
     return Response(whole, media_type="application/json")

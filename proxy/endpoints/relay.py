@@ -10,6 +10,7 @@ import orjson
 from proxy.errors import GatewayFault, Lost
 from proxy.redact import masked
 from proxy.routing import Candidate
+from proxy.tally import Tally
 from proxy.wire import body_of, lost
 from translators.core import JSON, Answer
 from translators.errors import Fault, FaultKind, MalformedReply, message_in
@@ -26,7 +27,15 @@ _ENDED = ""
 class Relay:
     """One upstream stream. `usage`: the client asked for a usage chunk; `prompt`: bytes it sent."""
 
-    def __init__(self, answer: httpx.Response, candidate: Candidate, *, usage: bool, prompt: int):
+    def __init__(
+        self,
+        answer: httpx.Response,
+        candidate: Candidate,
+        *,
+        usage: bool,
+        prompt: int,
+        tally: Tally | None = None,
+    ):
         self._answer = answer
         self._row = candidate.account.row
         self._key = candidate.account.key
@@ -34,6 +43,8 @@ class Relay:
         self._model = candidate.plan.model
         self._usage = usage
         self._prompt = prompt
+        self._tally = tally
+        self._credits = candidate.plan.operation.credits or "usage"
         self._written = 0
         self._counted = False
         self._done = False
@@ -130,6 +141,8 @@ class Relay:
                 self._written += len(delta.get("content") or "")
         if chunk.get("usage"):
             self._counted = True
+        if self._tally is not None and (chunk.get("usage") or self._credits in chunk):
+            self._tally.note(chunk)
 
     def _ending(self) -> bytes:
         """What the upstream left out of the end of a stream, then the end."""

@@ -9,6 +9,7 @@ import orjson
 from proxy.endpoints.relay import DONE
 from proxy.errors import GatewayFault, Lost
 from proxy.redact import Redactor
+from proxy.tally import Tally
 from proxy.wire import body_of, lost
 from translators.core import Answer, Translator
 from translators.errors import MalformedReply
@@ -25,10 +26,10 @@ _LAST = re.compile(
 
 
 async def events(
-    upstream: httpx.Response, row: Translator, redactor: Redactor
+    upstream: httpx.Response, row: Translator, redactor: Redactor, tally: Tally | None = None
 ) -> AsyncIterator[bytes]:
     """The gateway's own bytes, each time whole events. Raises GatewayFault, MalformedReply or Lost."""
-    held, seen = Held(), _Seen(row)
+    held, seen = Held(), _Seen(row, tally)
     try:
         async for chunk in body_of(upstream):
             if out := held.feed(chunk):
@@ -91,8 +92,9 @@ class Held:
 class _Seen:
     """What the events passing by say of the end. `finished`: a choice did; `ended`: a typed stream did."""
 
-    def __init__(self, row: Translator) -> None:
+    def __init__(self, row: Translator, tally: Tally | None) -> None:
         self._row = row
+        self._tally = tally
         self._framer = Framer()
         self.done = self.finished = self.ended = False
 
@@ -105,6 +107,8 @@ class _Seen:
             self.done = self.done or event.done
             self.finished = self.finished or bool(_FINISH.search(data))
             self.ended = self.ended or bool(_LAST.search(data))
+            if self._tally is not None and b'"usage"' in data:
+                self._tally.read(data)
             if b'"error"' in data:
                 self._raise_fault(data)
 

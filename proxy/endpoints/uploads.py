@@ -1,25 +1,48 @@
 """Files that come with a request: lent to gateways by URL, and kept for as long as their job."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.errors import INVALID, ApiError
+from proxy.driver import Driver
+from proxy.errors import INVALID, ApiError, GatewayDown
+from proxy.links import download
 from proxy.media import Media
 from translators.core import FormText, Hosted, Source
 
+_LARGEST = 64 << 20  # bytes of a file that is fetched for a gateway which takes no URLs
+_LONGEST = 60.0  # seconds for one
 
-class NotHosted(ApiError):
+
+class NoFile(ApiError):
+    """A target cannot be given a file of the request: another one may."""
+
+
+class NotHosted(NoFile):
     """A target wants a URL of a file that nobody could fetch from here."""
 
-    def __init__(self) -> None:
+    def __init__(self, param: str) -> None:
         super().__init__(
             400,
             INVALID,
             "unsupported_value",
             "This target takes files only by URL, and the proxy has no public address to serve "
             "yours from: set server.public_url in the config, or give a URL.",
-            param="input_reference",
+            param=param,
+        )
+
+
+class NotFetched(NoFile):
+    """A target wants a file itself whose URL leads to nothing, or where the proxy may not go."""
+
+    def __init__(self, param: str) -> None:
+        super().__init__(
+            400,
+            INVALID,
+            "unsupported_value",
+            "This target takes the file itself, and the URL that stands for it cannot be fetched.",
+            param=param,
         )
 
 
@@ -29,6 +52,8 @@ class Uploads:
 
     media: Media
     public_url: str | None
+    driver: Driver
+    fetched: dict[str, Source] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)  # keeps the ids above alive
 
@@ -42,19 +67,37 @@ class Uploads:
             )
         return self.names[id(source)]
 
-    async def hosted(self, value: Any) -> Any:
-        """A native body with URLs of ours where it holds `Hosted` values."""
+    async def hosted(self, value: Any, param: str) -> Any:
+        """A native body as it can be sent: URLs of ours where it holds `Hosted` values, and bytes
+        where it holds a form's files by their URL. `param`: what the client calls its files.
+        """
         if isinstance(value, Hosted):
             if self.public_url is None:
-                raise NotHosted
+                raise NotHosted(param)
             name = await self.name(value.source)
             await self.media.publish(name)
             return f"{self.public_url}/media/{name}"
+        if isinstance(value, Source) and value.data is None:
+            return await self.fetch(value.url or "", param)
         if isinstance(value, Mapping):
-            return {key: await self.hosted(one) for key, one in value.items()}
+            return {key: await self.hosted(one, param) for key, one in value.items()}
         if isinstance(value, list):
-            return [await self.hosted(one) for one in value]
+            return [await self.hosted(one, param) for one in value]
         return value
+
+    async def fetch(self, url: str, param: str) -> Source:
+        """What a URL leads to: from public places, or those that the config names."""
+        if url not in self.fetched:
+            try:
+                async with (
+                    asyncio.timeout(_LONGEST),
+                    download(self.driver, {"url": url}, None, _LARGEST) as (mime, body),
+                ):
+                    data = b"".join([chunk async for chunk in body])
+            except (ApiError, GatewayDown, TimeoutError) as exc:
+                raise NotFetched(param) from exc
+            self.fetched[url] = Source(data=data, mime=mime)
+        return self.fetched[url]
 
     async def frozen(self, value: Any) -> Any:
         """Parameters as a job stores them: files by name."""

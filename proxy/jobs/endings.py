@@ -7,6 +7,7 @@ from proxy.jobs import transitions
 from proxy.store.base import Change, Entry, Job
 
 LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
+LATE = gateway_error("The request could not be sent before the deadline.", "submission_lost")
 HELD_BACK = gateway_error(
     "It was not sent, since it is in doubt whether the gateway took the one before.",
     "submission_lost",
@@ -61,7 +62,7 @@ def certainly_not_sent(entry: Entry) -> bool:
 
 def _overdue_error(job: Job, entry: Entry, known: frozenset[str]) -> ApiError:
     if entry.submitting:
-        return LOST if entry.state == "new" else ambiguous("no answer came before the deadline")
+        return LATE if entry.state == "new" else ambiguous("no answer came before the deadline")
     if job.provider not in known:
         return gateway_error(
             f"Provider '{job.provider}' is no longer configured.", "provider_not_configured"

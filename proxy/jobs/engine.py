@@ -19,6 +19,7 @@ from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
+from proxy.store.money import Budget
 
 log = logging.getLogger("anygate.jobs")
 
@@ -93,15 +94,22 @@ class Jobs:
         await asyncio.gather(*self._sending, *self._loops, return_exceptions=True)
 
     async def start_job(
-        self, job: Job, candidates: Sequence[Candidate], *, key: str | None, retry: int
+        self,
+        job: Job,
+        candidates: Sequence[Candidate],
+        *,
+        key: str | None,
+        retry: int,
+        budget: Budget | None = None,
     ) -> Job:
         """Store a job and send it in the background, or join the one that it repeats.
 
-        Raises StoreUnavailable or KeyReused; then nothing was sent.
+        Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent.
         """
         entries = [replace(one, at=time.time() + self.lease) for one in job.tasks]
         job = replace(job, tasks=entries)
-        stored = await self.store.create(job, key=key, retry=retry, recent=self.config.jobs.timeout)
+        recent = self.config.jobs.timeout
+        stored = await self.store.create(job, key=key, retry=retry, recent=recent, budget=budget)
         if stored.id == job.id:
             self._hold(job)
             task = asyncio.create_task(self._submit(job, candidates))

@@ -94,8 +94,8 @@ class Poller:
             )
             await self._jobs.change(due.job_id, moved)
             return
-        if fault.kind is FaultKind.RATE:
-            pause = max(pause, fault.retry_after or self._jobs.config.jobs.poll_max)
+        usual = self._jobs.config.jobs.poll_max if fault.kind is FaultKind.RATE else 0.0
+        pause = max(pause, fault.retry_after or usual)
         await self.later(due, pause)
 
     async def _shown(

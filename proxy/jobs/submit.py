@@ -83,18 +83,16 @@ class Submitter:
 
     async def _send(self, job_id: str, index: int, candidate: Candidate) -> Job | Refused:
         account, plan = candidate.account, candidate.plan
-        now = time.time()
-        mark = transitions.sending(
-            index,
-            now=now,
-            until=now + self._jobs.lease,
-            aim=_aim(candidate),
-            long=plan.operation.long,
-        )
+
+        async def mark() -> None:
+            now, until = time.time(), time.time() + self._jobs.lease
+            aim, long = _aim(candidate), plan.operation.long
+            sending = transitions.sending(index, now=now, until=until, aim=aim, long=long)
+            await self._change(job_id, sending)
+
         with self._jobs.holding(job_id, index):
-            await self._change(job_id, mark)
             try:
-                answer = await self._jobs.driver.ask(account, plan.request)
+                answer = await self._jobs.driver.ask(account, plan.request, first=mark)
             except GatewayDown as down:
                 if down.certain:
                     return Refused(from_down(down))

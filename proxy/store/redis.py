@@ -1,32 +1,29 @@
 """Jobs in Redis or Valkey: for several replicas of the proxy on several machines."""
 
 import asyncio
-import itertools
-import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 from weakref import WeakValueDictionary
 
 from proxy.store import redis_index as index
 from proxy.store import redis_queue_scripts as queue
 from proxy.store import redis_scripts as scripts
-from proxy.store.base import Change, Due, Job, KeyReused, Page, StoreUnavailable
+from proxy.store.base import Change, Due, Job, KeyReused, Page
+from proxy.store.ledger import charged
+from proxy.store.money import Budget
+from proxy.store.redis_accounts import RedisAccounts, limited, over
 from proxy.store.redis_index import difference, digest, milliseconds
-from proxy.store.redis_lane import Lane, Unanswered
-from proxy.store.redis_server import Server, weaknesses
+from proxy.store.redis_lane import Unanswered
+from proxy.store.redis_server import Server
 
-T = TypeVar("T")
-
-log = logging.getLogger("anygate.store")
-
-_SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
+_MARK = 16  # characters before a document, which no other state of any job has
 _LONGEST_PAUSE = 0.02  # seconds before a job that others change all the time is tried again
 
 
-class RedisStore:
+class RedisStore(RedisAccounts):
     """The `Store` of base.py, on one Redis (5 or later) or Valkey, or on one slot of a cluster.
 
     What this promises about paid jobs is what the server promises about its memory. `appendonly yes` with
@@ -48,52 +45,22 @@ class RedisStore:
         prefix: str = "{anygate}:",
     ) -> None:
         """`prefix`: of all keys; its hash tag keeps them in one slot. Raises ValueError for a wrong URL."""
-        self._clock = clock
-        self._server = Server(url)
-        self._prefix = prefix
-        self._opened: Lane | None = None
-        self._under_way: set[asyncio.Task[Any]] = set()
+        super().__init__(Server(url), clock, prefix)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._hits = (f"{secrets.token_hex(8)}:{n}" for n in itertools.count())
-
-    async def open(self) -> None:
-        self._opened = Lane(self._server, self._prefix)
-        try:
-            await self.ping()
-            for warning in weaknesses(await self._lane.settings()):
-                log.warning("the store: %s", warning)
-        except BaseException:
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        """Finish what is under way, then disconnect."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
-        if self._opened is not None:
-            await self._opened.close()
-
-    @property
-    def _lane(self) -> Lane:
-        if self._opened is None:
-            raise StoreUnavailable("the store is not open")
-        return self._opened
-
-    async def ping(self) -> None:
-        version = int(await self._lane.call(scripts.TOUCH, scripts.VERSION))
-        if version > scripts.VERSION:
-            raise StoreUnavailable(
-                f"the store was written by a newer Anygate: its layout is version {version}, "
-                f"this Anygate knows up to {scripts.VERSION}"
-            )
 
     async def create(
-        self, job: Job, *, key: str | None = None, retry: int = 0, recent: float = 1800.0
+        self,
+        job: Job,
+        *,
+        key: str | None = None,
+        retry: int = 0,
+        recent: float = 1800.0,
+        budget: Budget | None = None,
     ) -> Job:
-        outcome, *known = await self._lane.call(
-            scripts.CREATE,
+        stored = _marked(job)
+        arguments = (
             job.id,
-            job.encode(),
+            stored,
             "" if key is None else digest(job.owner, key),
             digest(job.owner, job.fingerprint),
             retry,
@@ -101,24 +68,34 @@ class RedisStore:
             job.created_at,
             milliseconds(recent),
             difference(None, job),
+            *limited(job.owner, budget, charged(job), job.created_at),
         )
-        if known:
-            return Job.decode(known[0])
-        if outcome == b"reused":
-            raise KeyReused("this Idempotency-Key came with another request before")
-        if outcome == b"twice":
-            raise ValueError(f"there is a job {job.id} already")
+        try:
+            outcome, *found = await self._lane.call(scripts.CREATE, *arguments)
+        except Unanswered:
+            if await self._lane.call(scripts.GET, job.id) != stored:
+                raise
+            return job
+        match outcome:
+            case b"joined":
+                return _job(found[0])
+            case b"reused":
+                raise KeyReused("this Idempotency-Key came with another request before")
+            case b"over" if budget is not None:
+                raise over(budget, found, charged(job), job.created_at)
+            case b"twice":
+                raise ValueError(f"there is a job {job.id} already")
         return job
 
     async def get(self, job_id: str) -> Job | None:
         raw = await self._lane.call(scripts.GET, job_id)
-        return None if raw is None else Job.decode(raw)
+        return None if raw is None else _job(raw)
 
     async def update(self, job_id: str, change: Change) -> Job | None:
         return await self._to_its_end(self._update(job_id, change))
 
     async def _update(self, job_id: str, change: Change) -> Job | None:
-        """Compare and set the document until nobody else has changed it meanwhile.
+        """Compare and set until nobody else has changed the job meanwhile.
 
         Those of one process take turns: only other processes are in the way.
         """
@@ -126,30 +103,30 @@ class RedisStore:
             raw = await self._lane.call(scripts.GET, job_id)
             pause = 0.0
             while raw is not None:
-                old = Job.decode(raw)
+                old = _job(raw)
                 new = change(old)
-                if new is None:
-                    return None
-                doc = new.encode()
-                if doc == raw:
+                if new is None or new == old:
                     return new
-                found = await self._replace(job_id, raw, doc, difference(old, new))
-                if found == doc:
+                found = await self._replace(raw, _marked(new), old, new)
+                if found == 1:
                     return new
                 raw = found
                 pause = min(2 * pause + 0.001, _LONGEST_PAUSE)
                 await asyncio.sleep(random.uniform(0.0, pause))
             return None
 
-    async def _replace(self, job_id: str, old: bytes, new: bytes, moves: bytes) -> bytes | None:
-        """The document as it is then: `new` if it still was `old`."""
-        arguments = (job_id, old, new, moves)
+    async def _replace(self, raw: bytes, stored: bytes, old: Job, new: Job) -> Any:
+        """1 where it was done, else what stands there."""
+        arguments = (new.id, raw[:_MARK], stored, difference(old, new))
         try:
-            found = await self._lane.call(scripts.UPDATE, *arguments)
-        except Unanswered:  # it may have been done: then `new` is found, and nothing done again
-            found = await self._lane.call(scripts.UPDATE, *arguments)
-        answer: bytes | None = new if found == 1 else found
-        return answer
+            return await self._lane.call(scripts.UPDATE, *arguments)
+        except Unanswered as exc:
+            found = await self._lane.call(scripts.UPDATE, *arguments)  # not done twice: by the mark
+            if found == stored:
+                return 1
+            if found != 1:
+                raise exc  # done and changed again since, or never done
+            return found
 
     async def page(
         self,
@@ -164,7 +141,7 @@ class RedisStore:
         names = [] if kinds is None else sorted(set(kinds))
         if kinds is not None and not names:
             return Page([], has_more=False)
-        more, *docs = await self._lane.call(
+        more, *found = await self._lane.call(
             scripts.PAGE,
             index.owned_by(owner),
             "" if status is None else f"/{status}",
@@ -172,7 +149,7 @@ class RedisStore:
             limit,
             *names,
         )
-        return Page([Job.decode(doc) for doc in docs], has_more=more == 1)
+        return Page([_job(raw) for raw in found], has_more=more == 1)
 
     async def lease(
         self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
@@ -215,13 +192,13 @@ class RedisStore:
         """Each is removed as it was found, or found again: other workers purge too."""
         gone: list[Job] = []
         while len(gone) < limit:
-            docs = await self._lane.call(scripts.FINISHED, completed_before, limit - len(gone))
-            if not docs:
+            found = await self._lane.call(scripts.FINISHED, completed_before, limit - len(gone))
+            if not found:
                 break
-            jobs = [Job.decode(doc) for doc in docs]
+            jobs = [_job(raw) for raw in found]
             calls = [
-                self._lane.call(scripts.REMOVE, job.id, doc, difference(job, None))
-                for job, doc in zip(jobs, docs, strict=True)
+                self._lane.call(scripts.REMOVE, job.id, raw[:_MARK], difference(job, None))
+                for job, raw in zip(jobs, found, strict=True)
             ]
             answers = await asyncio.gather(*calls, return_exceptions=True)
             gone += [job for job, answer in zip(jobs, answers, strict=True) if answer == 1]
@@ -232,25 +209,16 @@ class RedisStore:
                 break
         return gone
 
-    async def spend(self, bucket: str, limit: int, *, window: float = 60.0, keep: int = 0) -> float:
-        if limit <= keep:
-            return window
-        now = self._clock()
-        lasts = milliseconds(window)
-        oldest = await self._lane.call(
-            queue.SPEND, bucket, limit - keep, now - window, now, next(self._hits), lasts
-        )
-        return 0.0 if oldest is None else max(float(oldest) + window - now, _SHORTEST_WAIT)
-
     async def counts(self) -> dict[tuple[str, str], int]:
         found = await self._lane.call(scripts.COUNTS)
         names = (name.decode().partition(":") for name in found[::2])
         rows = zip(names, found[1::2], strict=True)
         return {(provider, status): int(number) for (status, _, provider), number in rows}
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
-        """Several steps that go on even if the caller is cancelled."""
-        task = asyncio.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+
+def _marked(job: Job) -> bytes:
+    return secrets.token_urlsafe(_MARK * 3 // 4).encode() + job.encode()
+
+
+def _job(raw: bytes) -> Job:
+    return Job.decode(raw[_MARK:])

@@ -1,13 +1,16 @@
 """Where a job is found in Redis: pure functions from a job to the indexes that it is in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from proxy.store.base import NOTIFY, Due, Job
 from proxy.store.ids import sort_key
+from proxy.store.ledger import charge, usage
+from proxy.store.money import Charge, Counts, Line
 
 
 class Rows(NamedTuple):
@@ -20,6 +23,11 @@ class Rows(NamedTuple):
     queue: dict[int, tuple[str, float]]
 
 
+COUNTED = tuple(
+    field.name for field in fields(Counts)
+)  # only added to: the store knows them by number
+
+_MOST = 2**53
 _MARGIN = 60.0
 _LONGEST = 10 * 365 * 86400.0
 
@@ -78,37 +86,78 @@ def milliseconds(seconds: float) -> int:
     return int(min(seconds + _MARGIN, _LONGEST) * 1000)
 
 
+def spent_by(owner: str) -> str:
+    return f"spent:{owner}"
+
+
+def postings(lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> bytes:
+    """What is to be added to budgets and usage (`book` of redis_scripts.py) as JSON."""
+    return orjson.dumps(_postings(lines, charges))
+
+
+def _postings(lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> dict[str, Any]:
+    """Each line of a day is so many fields as it counts things: what and for whom, as JSON."""
+    numbers = (
+        (f"usage:{line.day}", orjson.dumps([what, *line[1:]]).decode(), _whole(number))
+        for line, counts in lines.items()
+        for what, name in enumerate(COUNTED)
+        if (number := getattr(counts, name)) or what == 0  # a line of nothing is a line
+    )
+    money = ((spent_by(one.owner), _score(one.at), _whole(one.nanos)) for one in charges)
+    return {
+        "add": [*numbers, *money],
+        "days": sorted({line.day for line in lines}),
+    }
+
+
 def difference(old: Job | None, new: Job | None) -> bytes:
-    """What has to be done to the indexes (`follow` of redis_scripts.py) as JSON; nothing if that is nothing.
+    """What has to be done to indexes and accounts (`follow` of redis_scripts.py) as JSON, if anything has.
 
     A time of the queue that the change left alone stays as the queue has it: it may have been leased,
     renewed or postponed since the document was written.
     """
     before = _NOWHERE if old is None else _rows(old)
     after = _NOWHERE if new is None else _rows(new)
-    if before == after:
-        return b""
     job = new or old
-    assert job is not None  # two times nothing is equal
+    if job is None:
+        return b""
+    spent = None if new is None else charge(old, new)
+    used = None if new is None else usage(old, new)
+    if before == after and spent is None and used is None:
+        return b""
     moves = [(index, "", "0", False) for index in before.queue.keys() - after.queue.keys()]
     for index, (queue, at) in after.queue.items():
         known = before.queue.get(index)
         if known != (queue, at):
-            moves.append((index, queue, repr(at), known is None or at != known[1]))
+            moves.append((index, queue, _score(at), known is None or at != known[1]))
     return orjson.dumps(
         {
             "place": place(job.id),
             "leave": [name for name in before.places if name not in after.places],
             "enter": [
-                (name, repr(score))
+                (name, _score(score))
                 for name, score in after.places.items()
                 if before.places.get(name) != score
             ],
             "tally": [(*one, -1) for one in before.tallies - after.tallies]
             + [(*one, 1) for one in after.tallies - before.tallies],
             "queue": [(str(index), *move) for index, *move in moves],
+            **_postings(dict([used] if used else []), [spent] if spent else []),
         }
     )
+
+
+def _score(value: float) -> str:
+    """What a script could not write would break it off in the middle."""
+    if value != value:
+        raise ValueError("a time that is no number")
+    return repr(value)
+
+
+def _whole(number: int) -> str:
+    if abs(number) > _MOST:
+        raise OverflowError("an amount that is too large to be counted")
+    return str(number)
 
 
 def _rows(job: Job) -> Rows:

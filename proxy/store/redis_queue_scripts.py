@@ -1,4 +1,4 @@
-"""The scripts of the queue and of the rate limits; their keys are told in redis_scripts.py."""
+"""The scripts of the queue; their keys are told in redis_scripts.py."""
 
 from proxy.store.redis_scripts import script
 
@@ -53,17 +53,4 @@ for _, queue in ipairs(ARGV) do
   if at and (not first or tonumber(at) < tonumber(first)) then first = at end
 end
 return first
-""")
-
-# → nothing where one was taken, else the time of the one that has to grow old first
-SPEND = script("""
-local bucket, allowed, old, now, token, keep = unpack(ARGV)
-local name = P .. 'hits:' .. bucket
-call('ZREMRANGEBYSCORE', name, '-inf', old)
-local last = tonumber(allowed) - 1
-local at = call('ZREVRANGE', name, last, last, 'WITHSCORES')[2]
-if at then return at end
-call('ZADD', name, now, token)
-call('PEXPIRE', name, math.max(tonumber(keep), call('PTTL', name)))
-return false
 """)

@@ -2,7 +2,7 @@
 
 Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in one slot.
 
-    job:ID        string   the document
+    job:ID        string   16 characters that every change makes anew, then the document
     meta:ID       hash     what is not in it, while there is any: `key` (its idempotency key's digest),
                            `twin` and `attempt` (while undelivered), `qINDEX` (the queue each task is in)
     listed:…      zset     places (see redis_index.py) by owner and kind, by owner, kind and status
@@ -14,9 +14,12 @@ Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in
     keys          hash     digest of an idempotency key → digest of (owner, fingerprint), then the id
     twins:DIGEST  zset     undelivered jobs of one owner and fingerprint by created_at
     hits:BUCKET   zset     what was spent, by time
+    places:CLIENT zset     who has a place, by the end of it
+    spent:OWNER   hash     nanodollars by the slot of the budget
+    usage:DAY     hash     numbers by what they count and for whom;   days: zset of all such days
 
-A script that has begun to write is not undone by an error. None can happen there: the server refuses the
-first write or no write (read-only, out of memory, disk errors), so each begins with one that it can refuse.
+A script that has begun to write is not undone by an error. None can happen there: a server that is read-only,
+out of memory or in trouble with its disk refuses the first write or none.
 """
 
 import hashlib
@@ -56,6 +59,27 @@ local function enqueue(id, index, queue, at)
   call('HSET', P .. 'meta:' .. id, 'q' .. index, queue)
 end
 
+-- Money and usage: `postings` of redis_index.py.
+local function book(lines)
+  for _, one in ipairs(lines.add) do call('HINCRBY', P .. one[1], one[2], one[3]) end
+  for _, day in ipairs(lines.days) do call('ZADD', P .. 'days', 0, day) end
+end
+
+-- Nothing where so much of a budget is left, else what is spent. Forgets what is older than its window.
+local function exceeded(owner, limit, needed, old)
+  if owner == '' then return false end
+  local spent, answer, total = call('HGETALL', P .. owner), {'over'}, tonumber(needed)
+  for i = 1, #spent, 2 do
+    if tonumber(spent[i]) <= tonumber(old) then
+      call('HDEL', P .. owner, spent[i])
+    else
+      total = total + tonumber(spent[i + 1])
+      answer[#answer + 1], answer[#answer + 2] = spent[i], spent[i + 1]
+    end
+  end
+  return total > tonumber(limit) and answer
+end
+
 -- Bring the indexes from one state of a job to the next: `difference` of redis_index.py.
 local function follow(id, text)
   if text == '' then return end
@@ -69,6 +93,7 @@ local function follow(id, text)
     local known = unqueue(id, one[1])
     if one[2] ~= '' then enqueue(id, one[1], one[2], (not one[4] and known) or one[3]) end
   end
+  book(change)
 end
 
 local function deliver(id)
@@ -104,9 +129,9 @@ call('SET', P .. 'version', ARGV[1], 'NX')
 return call('GET', P .. 'version')
 """)
 
-# → {made | twice | reused} or {joined, document}
+# → {made | twice | reused}, {joined, document} or {over, slot, nanodollars, …}
 CREATE = script("""
-local id, doc, key, twin, retry, since, created, keep, change = unpack(ARGV)
+local id, doc, key, twin, retry, since, created, keep, change = unpack(ARGV, 1, 9)
 local meta, twins = P .. 'meta:' .. id, P .. 'twins:' .. twin
 retry, keep = tonumber(retry), tonumber(keep)
 
@@ -137,6 +162,7 @@ end
 
 local joined = false
 if key ~= '' then joined = holder() elseif retry > 0 then joined = undelivered() end
+joined = joined or exceeded(unpack(ARGV, 10))
 if joined then return joined end
 if not call('SET', P .. 'job:' .. id, doc, 'NX') then return {'twice'} end
 call('HSET', meta, 'twin', twin, 'attempt', retry)
@@ -152,11 +178,10 @@ return {'made'}
 
 GET = script("return call('GET', P .. 'job:' .. ARGV[1])")
 
-# → 1, or the document that stands there instead of the expected one, or nothing
+# → 1, or what stands there with another mark than the expected one, or nothing
 UPDATE = script("""
-local id, old, new, change = unpack(ARGV)
-local known = call('GET', P .. 'job:' .. id)
-if known ~= old then return known end
+local id, mark, new, change = unpack(ARGV)
+if call('GETRANGE', P .. 'job:' .. id, 0, 15) ~= mark then return call('GET', P .. 'job:' .. id) end
 call('SET', P .. 'job:' .. id, new)
 follow(id, change)
 return 1
@@ -178,8 +203,8 @@ return docs
 
 # → 1 where the job was as expected, and is removed
 REMOVE = script("""
-local id, doc, change = unpack(ARGV)
-if call('GET', P .. 'job:' .. id) ~= doc then return 0 end
+local id, mark, change = unpack(ARGV)
+if call('GETRANGE', P .. 'job:' .. id, 0, 15) ~= mark then return 0 end
 release(id)
 follow(id, change)
 call('DEL', P .. 'job:' .. id, P .. 'meta:' .. id)

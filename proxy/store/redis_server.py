@@ -10,7 +10,6 @@ from redis.backoff import NoBackoff
 _DEFAULTS = {
     "socket_connect_timeout": 2.0,
     "socket_timeout": 5.0,
-    "socket_keepalive": True,
     "protocol": 2,
 }
 
@@ -30,9 +29,12 @@ class Server:
                 "the store's URL cannot be read: redis://[[user]:password@]host[:port][/number]"
             ) from None
         self._kind = pool.connection_class
+        options = pool.connection_kwargs
+        if "path" not in options:  # a Unix socket has nothing to keep alive
+            options = {"socket_keepalive": True, **options}
         # What is lost with a connection may have been carried out: nothing is sent again unasked.
         fixed = {"retry": Retry(NoBackoff(), 0), "decode_responses": False}
-        self._options: dict[str, Any] = {**pool.connection_kwargs, **fixed}
+        self._options: dict[str, Any] = {**options, **fixed}
 
     def client(self, host: str = "", port: int = 0) -> Redis:
         """A client of it, or of another node of its cluster."""

@@ -28,7 +28,7 @@ class Query(NamedTuple):
     ascending: bool
 
 
-def create(  # noqa: PLR0913 (as the Store has it)
+def create(
     db: sqlite3.Connection,
     job: Job,
     key: str | None,

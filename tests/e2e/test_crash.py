@@ -19,6 +19,8 @@ from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for
 from tests.processes import stored, workers_of
 
+pytestmark = pytest.mark.slow
+
 ROWS = {
     "sora-2": "onysoft",
     "sora-gate": "ai-gate.one",

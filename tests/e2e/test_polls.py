@@ -96,10 +96,10 @@ def test_a_moderated_task_says_so(proxy: Proxy, gateways: Sandbox) -> None:
     assert "content policy" in raised.value.message
 
 
-def test_retry_after_is_obeyed(proxy: Proxy, gateways: Sandbox) -> None:
-    """Told to wait for long, the poller waits; a hint from the gateway itself cuts it short."""
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_obeyed(proxy: Proxy, gateways: Sandbox, status: int) -> None:
     double = gateways["onysoft"]
-    double.fault("poll", status=429, headers={"retry-after": "600"})
+    double.fault("poll", status=status, headers={"retry-after": "600"})
     with proxy.sdk() as client:
         video = client.videos.create(model="sora-2", prompt="A cat")
         double.wait(lambda double: len(double.polls()) == 1)

@@ -14,6 +14,8 @@ from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for, write
 from tests.processes import is_running, workers_of
 
+pytestmark = pytest.mark.slow
+
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
 NEW = {"models": {"new": "apiin-one/gemini"}}
 

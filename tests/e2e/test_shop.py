@@ -70,6 +70,7 @@ def test_a_server_error_may_have_cost_something(
     assert gateways["onysoft"].submits == []
 
 
+@pytest.mark.slow
 def test_sigterm_lets_it_finish(gateways: Sandbox, tmp_path: Path) -> None:
     double = gateways["aigate.shop"]
     double.timing["video"] = 600.0
@@ -88,6 +89,7 @@ def test_sigterm_lets_it_finish(gateways: Sandbox, tmp_path: Path) -> None:
     assert len(double.submits) == 1
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_it_in_doubt(gateways: Sandbox, tmp_path: Path) -> None:
     double = gateways["aigate.shop"]
     double.timing["video"] = 600.0
@@ -104,6 +106,7 @@ def test_kill_9_leaves_it_in_doubt(gateways: Sandbox, tmp_path: Path) -> None:
     assert len(double.submits) == 1
 
 
+@pytest.mark.slow
 def test_the_drain_has_an_end(gateways: Sandbox, tmp_path: Path) -> None:
     double = gateways["aigate.shop"]
     double.timing["video"] = 600.0

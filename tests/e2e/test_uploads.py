@@ -1,11 +1,8 @@
 """Files that come with an order: lent to gateways by URL where they want one, else sent along."""
 
 import base64
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import openai
@@ -16,43 +13,17 @@ from proxy.sandbox.assets import asset
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.openapi import check
+from tests.publicly import public_proxy
 
 PNG = asset("png", "1:1")
 HOSTED = {"sora-gate": "ai-gate.one", "kling": "apiin.one"}
 INLINE = {"sora-2": "onysoft", "kling-shop": "aigate.shop"}
 
 
-class Front(BaseHTTPRequestHandler):
-    """What stands at the public address: it passes on to the proxy, whose port is not known before."""
-
-    def do_GET(self) -> None:
-        server: Any = self.server
-        answer = httpx.get(server.behind + self.path, trust_env=False)
-        self.send_response(answer.status_code)
-        self.send_header("content-type", answer.headers.get("content-type", ""))
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def public(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
-    """The proxy with a public address."""
-    front: Any = ThreadingHTTPServer(("127.0.0.1", 0), Front)
-    thread = threading.Thread(target=front.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{front.server_port}"
-    try:
-        config = config_for(gateways, server={"public_url": url})
-        with proxy_in_thread(tmp_path, config) as running:
-            front.behind = running.url
-            yield running
-    finally:
-        front.shutdown()
-        thread.join()
-        front.server_close()
+    with public_proxy(tmp_path, config_for(gateways)) as running:
+        yield running
 
 
 @pytest.mark.parametrize("model", HOSTED)

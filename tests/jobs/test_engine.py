@@ -203,3 +203,36 @@ async def test_a_job_that_was_never_marked_is_lost_and_its_key_free(
     assert again.id != job.id
     assert (await other.ended(again)).status == "completed"
     assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_what_waits_for_its_turn_has_not_been_sent(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    limited = {"providers": {"onysoft": {"max_concurrency": 1}}}
+    one, other = await workers(**limited), await workers(**limited)
+    gateways["onysoft"].fault("submit", late=float("inf"))
+    sent = await one.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.tasks)
+    waits = await one.order("sora-2")
+    await one.crash()
+    assert ((await other.ended(sent)).error or {})["code"] == "submission_ambiguous"
+    assert ((await other.ended(waits)).error or {})["code"] == "submission_lost"
+    assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_an_answer_that_comes_after_the_deadline_leaves_its_id_and_cost(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"timeout": 1})
+    gateways["onysoft"].fault("submit", late=1.8)
+    job = await engine.order("sora-2")
+    failed = await engine.ended(job)
+    assert (failed.error or {})["code"] == "submission_ambiguous"
+    late = await engine.state(job, lambda one: one.tasks[0].task_id is not None)
+    assert late.tasks[0].task_id == gateways["onysoft"].submits[0].task_id
+    assert late.cost is not None
+    assert (late.status, late.error, late.completed_at) == (
+        "failed",
+        failed.error,
+        failed.completed_at,
+    )

@@ -1,74 +1,21 @@
 """Every order of changes that a job can meet: a terminal state stays, cost is booked once, ids are kept."""
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import gateway_error
 from proxy.jobs import endings, transitions
-from proxy.jobs.transitions import Aim, Outcome
-from proxy.store.base import Change, Entry, Job
-
-NOW = 1_700_000_000.0
-AIM = Aim(
-    provider="onysoft",
-    target="onysoft/sora-2",
-    native="sora-2-text-to-video",
-    capability="video",
-    ordered={"seconds": "4"},
-    dropped=("style",),
+from proxy.store.base import Change, Job
+from tests.jobs.changes import (
+    NOW,
+    accepted,
+    after,
+    completed,
+    failed,
+    fetching,
+    job,
+    progressed,
+    sending,
 )
-URL = {"role": "content", "url": "https://files.example/1.mp4"}
-WORDS = gateway_error("the cat would not sit still", "generation_failed")
-
-
-def job(tasks: int = 1, **fields: Any) -> Job:
-    defaults: dict[str, Any] = {
-        "id": "video_1",
-        "kind": "video",
-        "capability": "video",
-        "owner": "",
-        "model": "sora-2",
-        "provider": "apiin",
-        "target": "apiin/sora",
-        "native": "sora",
-        "created_at": NOW,
-        "deadline": NOW + 100,
-        "tasks": [Entry(at=NOW + 20) for _ in range(tasks)],
-    }
-    return Job(**{**defaults, **fields})
-
-
-def sending(index: int = 0, *, long: bool = False) -> Change:
-    return transitions.sending(index, now=NOW, until=NOW + 20, aim=AIM, long=long)
-
-
-def accepted(index: int = 0, task_id: str = "t1", cost: float | None = None) -> Change:
-    return transitions.accepted(index, task_id, at=NOW + 1, cost=cost, running=False)
-
-
-def progressed(index: int = 0, progress: int = 40) -> Change:
-    return transitions.progressed(index, at=NOW + 2, running=True, progress=progress, poll_path=0)
-
-
-def completed(index: int = 0, **fields: Any) -> Change:
-    return transitions.completed(index, Outcome(assets=(URL,), **fields), now=NOW + 3)
-
-
-def fetching(index: int = 0) -> Change:
-    return transitions.fetching(index, Outcome(assets=(URL,)), now=NOW + 3)
-
-
-def failed(index: int = 0, **fields: Any) -> Change:
-    return transitions.failed(index, WORDS, now=NOW + 3, **fields)
-
-
-def after(start: Job, *changes: Change) -> Job:
-    """The job after these changes; one that declines leaves it as it is."""
-    for change in changes:
-        start = change(start) or start
-    return start
 
 
 @st.composite
@@ -164,21 +111,6 @@ def test_a_long_request_is_in_progress_as_soon_as_it_is_sent() -> None:
     assert after(job(), sending(long=True)).status == "in_progress"
 
 
-def test_an_orphan_that_was_never_sent_is_lost_and_one_that_was_is_in_doubt() -> None:
-    for changes, code in (
-        ((), "submission_lost"),
-        ((sending(),), "submission_ambiguous"),
-    ):
-        now = after(job(), *changes, endings.orphaned(0, now=NOW + 30))
-        assert now.error is not None
-        assert (now.status, now.error["code"], now.error["retry"]) == ("failed", code, False)
-
-
-def test_what_was_taken_is_no_orphan() -> None:
-    taken = after(job(), sending(), accepted())
-    assert endings.orphaned(0, now=NOW + 30)(taken) is None
-
-
 def test_nothing_is_sent_for_a_task_that_has_ended_or_been_taken() -> None:
     assert sending()(after(job(), endings.orphaned(0, now=NOW))) is None
     assert sending()(after(job(), sending(), accepted())) is None
@@ -218,42 +150,6 @@ def test_a_job_fails_only_if_all_its_tasks_do() -> None:
     assert both.status == "failed"
     assert both.error is not None
     assert both.error["message"] == "the cat would not sit still"
-
-
-def test_the_deadline_counts_a_result_that_only_lacks_its_file() -> None:
-    late = endings.overdue(now=NOW + 200, configured=("onysoft",))
-    now = after(job(), sending(), accepted(), fetching(), late)
-    assert now.status == "completed"
-    assert now.tasks[0].assets == [URL]
-
-
-def test_the_deadline_says_what_was_wrong() -> None:
-    codes = {
-        "submission_lost": (),
-        "submission_ambiguous": (sending(),),
-        "provider_timeout": (sending(), accepted()),
-    }
-    for code, changes in codes.items():
-        late = endings.overdue(now=NOW + 200, configured=("onysoft", "apiin"))
-        now = after(job(), *changes, late)
-        assert now.error is not None
-        assert now.error["code"] == code
-    gone = endings.overdue(now=NOW + 200, configured=())
-    now = after(job(), sending(), accepted(cost=0.1), gone)
-    assert now.error is not None
-    assert (now.error["code"], now.cost) == ("provider_not_configured", 0.1)
-
-
-def test_the_deadline_waits_for_its_time() -> None:
-    assert endings.overdue(now=NOW + 99, configured=())(job()) is None
-
-
-def test_an_orphan_of_a_removed_provider_is_still_in_doubt() -> None:
-    """That its provider is gone does not make it certain that nothing was taken."""
-    late = endings.overdue(now=NOW + 200, configured=())
-    now = after(job(), sending(), late)
-    assert now.error is not None
-    assert now.error["code"] == "submission_ambiguous"
 
 
 def test_links_last_as_long_as_the_first_to_die() -> None:

@@ -3,12 +3,14 @@
 import base64
 from typing import Any
 
+import orjson
 import pytest
 
 from translators.core import Asset, Call, Capability, Hosted, Source
 from translators.errors import InvalidType, MalformedReply, UnsupportedValue
 from translators.files import (
     asset_of,
+    data_uri,
     hosted_url,
     hosted_urls,
     inline,
@@ -16,6 +18,7 @@ from translators.files import (
     one_source,
     reference_param,
     sources,
+    within,
 )
 
 CALL = Call(Capability.VIDEO, "m", {})
@@ -78,9 +81,23 @@ def test_inline_up_to_its_limit() -> None:
     assert inline(5, many=False)(UPLOAD, CALL) == encoded
     assert inline(5, many=True)([UPLOAD, URL], CALL) == [encoded, URL]
     assert inline(4, many=False)(UPLOAD, CALL) == Hosted(UPLOAD)
-    assert inline(9, many=True)([UPLOAD] * 2, CALL) == [Hosted(UPLOAD)] * 2
+    assert inline(5, many=True)([UPLOAD] * 2, CALL) == [encoded] * 2
     with pytest.raises(UnsupportedValue):
         inline(5, many=True)([], CALL)
+
+
+def test_a_body_within_its_limit() -> None:
+    small, large = (data_uri(Source(data=b"x" * size, mime="image/png")) for size in (3000, 6000))
+    body = {"model": "m", "a": small, "b": [{"url": large}], "n": 1}
+    size = len(orjson.dumps(body))
+    assert within(body, size) == body
+    lent = Hosted(Source(data=b"x" * 6000, mime="image/png"))
+    assert within(body, size - 1) == {**body, "b": [{"url": lent}]}
+    lent_too = Hosted(Source(data=b"x" * 3000, mime="image/png"))
+    assert within(body, 500) == {**body, "a": lent_too, "b": [{"url": lent}]}
+    assert within({"prompt": "x" * 900}, 500) == {"prompt": "x" * 900}
+    with pytest.raises(UnsupportedValue):
+        within({"a": "data:" + "x" * 900}, 500)
 
 
 def test_one_source_is_one() -> None:

@@ -122,8 +122,8 @@ def test_edits_are_forms_with_their_files() -> None:
     )
     assert sent("image_edit", prompt="p", image=[UPLOAD])["image"] == UPLOAD
     assert sent("image_edit", prompt="p", image=[UPLOAD] * 2)["image"] == [UPLOAD] * 2
-    with pytest.raises(UnsupportedValue, match="uploaded file"):
-        sent("image_edit", prompt="p", image=URL)
+    # A form takes bytes: the proxy puts in what the URL leads to.
+    assert sent("image_edit", prompt="p", image=URL)["image"] == Source(url=URL)
     with pytest.raises(MissingParameter):
         sent("image_edit", prompt="p")
 
