@@ -101,6 +101,8 @@ class Edge:
 def tell(exc: Exception, exchange: Exchange) -> ApiError:
     """What a client is told of an exception, without keys. One that is our own fault is logged."""
     redactor = exchange.service.runtime.redactor
+    if exchange.tally is not None:
+        exchange.tally.failed = True
     error = _from_http(exc) if isinstance(exc, HTTPException) else to_api_error(exc)
     if error is None:
         trace = "".join(traceback.format_exception(exc))

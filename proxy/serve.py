@@ -155,6 +155,7 @@ async def _attend(service: Service, served: _Served) -> None:
     changed = asyncio.Event()
     with contextlib.suppress(ValueError, RuntimeError):  # not the main thread: no signals there
         loop.add_signal_handler(signal.SIGHUP, changed.set)
+    log.info("process %d is ready", os.getpid())
     watched = served.parent != os.getpid()
     path = Path(served.config)
     seen = _stamp(path)

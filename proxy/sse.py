@@ -78,8 +78,6 @@ class EventStream(Response):
         except StopAsyncIteration:
             return
         except Exception as exc:
-            if exchange.tally is not None:
-                exchange.tally.broken = True
             yield encode(orjson.dumps(tell(exc, exchange).envelope()))
 
     async def _end(self) -> None:

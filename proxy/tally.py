@@ -17,14 +17,14 @@ _NUMBER = re.compile(rb"\s*:\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\b")
 @dataclass(slots=True)
 class Tally:
     """`price`: USD that were known beforehand; `reserved`: USD that the client's budget holds for it, under
-    the slot `reserved_at`; `broken`: the answer failed after its 200."""
+    the slot `reserved_at`; `failed`: instead of an answer, or in its midst, came an error."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     price: float | None = None
     reserved: float = 0.0
     reserved_at: float | None = None
-    broken: bool = False
+    failed: bool = False
     _credits: float | None = None
     _credits_name: str | None = None
     _usd_per_credit: float | None = None

@@ -48,7 +48,7 @@ class Usage:
         tally = exchange.tally
         if tally is None:
             return
-        failed = tally.broken or (status >= 400 and status != _GONE)
+        failed = tally.failed or (status >= 400 and status != _GONE)
         route = route_of(exchange.route, exchange.target, failed=failed)
         day = int(time.time()) // _DAY
         line = (day, exchange.client.name, route, exchange.provider, exchange.endpoint)

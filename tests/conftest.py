@@ -1,5 +1,6 @@
 """Fixtures for end-to-end tests: doubles for the whole session, a proxy for each test."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.sandbox import FileOptions, Sandbox, in_thread
+from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.publicly import public_proxy
 
@@ -51,9 +53,10 @@ def running_proxy(
 
 
 @pytest.fixture
-def shared(gateways: Sandbox, running_proxy: Proxy) -> Proxy:
+def shared(gateways: Sandbox, running_proxy: Proxy) -> Iterator[Proxy]:
     """As `proxy`, but one for the whole session: for tests that look at answers only."""
-    return running_proxy
+    yield running_proxy
+    settle(running_proxy, gateways)
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +70,21 @@ def public_for_all(
 
 
 @pytest.fixture
-def public(gateways: Sandbox, public_for_all: Proxy) -> Proxy:
+def public(gateways: Sandbox, public_for_all: Proxy) -> Iterator[Proxy]:
     """As `shared`, at an address that the doubles can reach, and with a price for credits."""
-    return public_for_all
+    yield public_for_all
+    settle(public_for_all, gateways)
+
+
+def settle(proxy: Proxy, gateways: Sandbox) -> None:
+    """End a test's jobs: the proxy lives on, and would ask the next test's doubles after them."""
+    for double in gateways.doubles.values():
+        double.clear()
+        for task in tuple(double.tasks.values()):
+            if task.state in ("queued", "running"):
+                double.finish(task.id)
+    with proxy.http() as http, contextlib.suppress(AssertionError):
+        eventually(lambda: "\nanygate_jobs{" not in http.get("/metrics").text, timeout=5)
 
 
 @pytest.fixture

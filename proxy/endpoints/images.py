@@ -54,7 +54,9 @@ async def generate(request: Request) -> Response:
 async def edit(request: Request) -> Response:
     exchange_of(request).endpoint = "image_edits"
     params = await read_params(request, exchange_of(request).service.runtime.max_body)
-    if "image" not in params and "images" in params:  # what a form calls one, OpenAI's JSON calls so
+    if (
+        "image" not in params and "images" in params
+    ):  # what a form calls one, OpenAI's JSON calls so
         params = {("image" if name == "images" else name): one for name, one in params.items()}
     return await _make(request, params, Capability.IMAGE_EDIT)
 

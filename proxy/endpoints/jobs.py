@@ -1,12 +1,11 @@
 """/v1/jobs: every kind of work without waiting for it, and every job as it stands."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.endpoints import found, videos, views
+from proxy.endpoints import found, remakes, videos, views
 from proxy.endpoints.common import (
     count,
     json_response,
@@ -22,7 +21,7 @@ from proxy.forms import read_params
 from proxy.jobs import transitions
 from proxy.routing import Ask
 from proxy.store.base import Job
-from translators.core import Capability, Params
+from translators.core import JSON, Capability, Params
 
 # What a job of each kind may be: the first capability that the target offers.
 _KINDS: Mapping[str, tuple[Capability, ...]] = {
@@ -32,7 +31,9 @@ _KINDS: Mapping[str, tuple[Capability, ...]] = {
     "sound": (Capability.SOUND,),
     "music": (Capability.MUSIC,),
 }
-_PICTURES = ("image", "mask", "image_url", "image_urls", "input_urls", "input_reference")
+# What others of the proxy's endpoints make jobs of besides.
+_LISTED = (*_KINDS, "transcription", "chat")
+_PICTURES = ("image", "images", "mask", "image_url", "image_urls", "input_urls", "input_reference")
 _HANDLED = frozenset({"n", "response_format", "stream"})
 _MOST = 10
 
@@ -45,7 +46,7 @@ async def create(request: Request) -> Response:
     if kind not in _KINDS:
         raise not_found(f"No such kind of job. There are: {', '.join(_KINDS)}.")
     params = await read_params(request, exchange.service.runtime.max_body)
-    if kind == "video":
+    if kind == "video" and params.get("video") is None:
         videos.check(params)
     job = await _placed(request, kind, params)
     taken = await exchange.service.jobs.wait(job.id, is_taken, videos.grace(request, job)) or job
@@ -58,29 +59,40 @@ async def create(request: Request) -> Response:
 async def _placed(request: Request, kind: str, params: Params) -> Job:
     exchange = exchange_of(request)
     capability, *others = _KINDS[kind]
+    understood, source = _understood(kind, params), None
     if kind == "image" and any(params.get(name) is not None for name in _PICTURES):
         capability, others = Capability.IMAGE_EDIT, [Capability.IMAGE]
+    if kind == "video" and params.get("video") is not None:
+        capability = Capability.VIDEO_EDIT
+        understood["video"], source = await remakes.source_of(request, params["video"])
     resolved = exchange.service.runtime.router.resolve(
         params.get("model"), capability, exchange.client
     )
     ask = Ask(
         capability,
-        _understood(kind, params),
+        understood,
         options_of(params),
-        defaults=videos.DEFAULTS if kind == "video" else {},
+        defaults=videos.DEFAULTS if capability is Capability.VIDEO else {},
         handled=_HANDLED,
         alternatives=tuple(others),
     )
-    tasks = count(params, "n", _MOST) if kind == "image" else 1
-    keep = kind == "video"
-    return await place(
-        request, Wish(kind, resolved, ask, said=params, tasks=tasks, keep_files=keep)
+    wish = Wish(
+        kind,
+        resolved,
+        ask,
+        said=params,
+        tasks=count(params, "n", _MOST) if kind == "image" else 1,
+        keep_files=kind == "video",
+        remixed_from=None if source is None else source.id,
     )
+    return await place(request, wish)
 
 
-def _understood(kind: str, params: Params) -> Mapping[str, Any]:
+def _understood(kind: str, params: Params) -> JSON:
     """The parameters for a target; what is to be made may be called `prompt` or `input`."""
     rest = without_own(params)
+    if kind == "image" and "image" not in rest and "images" in rest:
+        rest["image"] = rest.pop("images")
     if kind == "speech" and "input" not in rest and isinstance(rest.get("prompt"), str):
         rest["input"] = rest.pop("prompt")
     return rest
@@ -92,6 +104,12 @@ async def listed(request: Request) -> Response:
     exchange.endpoint = "jobs"
     kind = request.query_params.get("kind")
     status = request.query_params.get("status")
+    if kind is not None and kind not in _LISTED:
+        raise invalid(
+            f"Unsupported value for 'kind'. Allowed: {', '.join(_LISTED)}.",
+            code="unsupported_value",
+            param="kind",
+        )
     if status is not None and status not in ("queued", "in_progress", "completed", "failed"):
         raise invalid(
             "Unsupported value for 'status'. Allowed: queued, in_progress, completed, failed.",

@@ -21,7 +21,7 @@ from proxy.store.base import Entry, Job
 from proxy.store.ids import new_id
 from proxy.store.money import OverBudget
 from translators.core import JSON, Params
-from translators.errors import UnsupportedEndpoint
+from translators.errors import TranslationError, UnsupportedEndpoint
 from translators.files import reference_name, source_of
 
 _LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversation, say
@@ -145,7 +145,12 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
     if wish.candidates is not None:
         return wish.candidates
     callback = f"{public_url}/callbacks/{job_id}/{secret}" if public_url else None
-    found = runtime.router.candidates(wish.resolved, replace(wish.ask, callback=callback))
+    try:
+        found = runtime.router.candidates(wish.resolved, replace(wish.ask, callback=callback))
+    except (TranslationError, ApiError):
+        if not wish.before:
+            raise
+        found = []
     taken = [one for one in (*wish.before, *found) if one.plan.operation.read is not None]
     if not taken:
         raise UnsupportedEndpoint(f"'{wish.resolved.name}' does not do this as a job.", "model")

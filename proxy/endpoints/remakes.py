@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints import found, videos
-from proxy.endpoints.common import missing, need_text
+from proxy.endpoints.common import missing, need_text, options_of, without_own
 from proxy.endpoints.uploads import thawed
-from proxy.errors import ApiError, not_found
+from proxy.errors import ApiError, GatewayDown, not_found
 from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.routing import Ask, Candidate
@@ -37,7 +37,7 @@ async def remix(request: Request) -> Response:
     """POST /v1/videos/{id}/remix: the finished video made anew by another prompt.
 
     A target that takes a source video gets it; where it does not, or certainly refuses it, the
-    job's own request is repeated with the new prompt.
+    job's own request is repeated with the new prompt: an edit edits its own source again.
     """
     exchange = exchange_of(request)
     exchange.endpoint = "videos"
@@ -46,16 +46,14 @@ async def remix(request: Request) -> Response:
     prompt = need_text(params, "prompt")
     found.result(job)  # finished, and with a result
     kept: JSON = await thawed(job.request, exchange.service.media)
-    again = {**kept, **params, "prompt": prompt}
-    said = {**params, "remix": job.id}
-    candidates = await _edits(request, job, again)
+    again = {**kept, **params, "prompt": prompt, "model": params.get("model") or job.model}
     return await videos.order(
         request,
-        {**again, "model": params.get("model") or job.model},
-        Capability.VIDEO,
-        said=said,
+        again,
+        Capability(job.capability),
+        said={**params, "remix": job.id},
         remixed_from=job.id,
-        before=candidates,
+        before=await _edits(request, job, again),
     )
 
 
@@ -65,14 +63,17 @@ async def _from_source(request: Request, capability: Capability) -> Response:
     params = await read_params(request, exchange.service.runtime.max_body)
     if params.get("video") is None:
         raise missing("video")
-    source, of = await _source(request, params["video"])
-    return await videos.order(
-        request, {**params, "video": source}, capability, said=params, remixed_from=of
-    )
+    source, of = await source_of(request, params["video"])
+    asked = {**params, "video": source}
+    if of is not None and not params.get("model"):
+        # A plain SDK cannot name a model here: what made the video may well edit it.
+        asked["model"] = exchange.service.runtime.config.defaults.video_edit or of.model
+    remixed_from = None if of is None else of.id
+    return await videos.order(request, asked, capability, said=params, remixed_from=remixed_from)
 
 
-async def _source(request: Request, value: Any) -> tuple[Any, str | None]:
-    """A video as tables take it, and the id of the job that it comes from, if it is one of ours."""
+async def source_of(request: Request, value: Any) -> tuple[Any, Job | None]:
+    """A video as tables take it, and the job that it comes from, if it is one of ours."""
     if isinstance(value, FormText) and value[:1] in "{[":
         value = from_text(value)
     job_id = value.get("id") if isinstance(value, Mapping) else None
@@ -84,7 +85,7 @@ async def _source(request: Request, value: Any) -> tuple[Any, str | None]:
     job = await exchange.service.store.get(str(job_id))
     if job is None or job.owner != exchange.client.name or job.deleted or job.kind != "video":
         raise not_found(f"No such video: {str(job_id)[:100]!r}.", param="video")
-    return await _result(request, job), job.id
+    return await _result(request, job), job
 
 
 async def _result(request: Request, job: Job) -> Source:
@@ -100,36 +101,38 @@ async def _result(request: Request, job: Job) -> Source:
 
 
 async def _edits(request: Request, job: Job, params: Mapping[str, Any]) -> list[Candidate]:
-    """The job's own target asked to edit its video; nothing where it does not offer that."""
+    """The targets that can edit the job's video, asked to: its own, or those of another model that
+    the client names. None where they do not offer that, or the video is gone."""
     exchange = exchange_of(request)
     runtime = exchange.service.runtime
-    resolved = runtime.router.resolve(job.model, Capability.VIDEO_EDIT, exchange.client)
-    own = tuple(one for one in resolved.targets if str(one) == job.target)
-    if not own or runtime.accounts.get(job.provider) is None:
-        return []
-    if not _offers(request, job):
+    resolved = runtime.router.resolve(params["model"], Capability.VIDEO_EDIT, exchange.client)
+    able = tuple(
+        one
+        for one in resolved.targets
+        if (account := runtime.accounts.get(one.provider))
+        and Capability.VIDEO_EDIT in account.row.operations
+        and (resolved.name != job.model or str(one) == job.target)
+    )
+    if not able:
         return []
     try:
         source = await _result(request, job)
-        ask = _edit_ask(params, source)
-        return runtime.router.candidates(replace(resolved, targets=own), ask)
-    except (TranslationError, ApiError):
+        return runtime.router.candidates(replace(resolved, targets=able), _edit_ask(params, source))
+    except (TranslationError, ApiError, GatewayDown):
         return []
-
-
-def _offers(request: Request, job: Job) -> bool:
-    account = exchange_of(request).service.runtime.accounts[job.provider]
-    return Capability.VIDEO_EDIT in account.row.operations
 
 
 def _edit_ask(params: Mapping[str, Any], source: Source) -> Ask:
     # What the first video was made from is not what the edit is made from.
-    kept = {name: one for name, one in params.items() if not _is_file(one)}
-    kept.pop("provider_options", None)
-    return Ask(Capability.VIDEO_EDIT, {**kept, "video": source})
+    rest = without_own(params).items()
+    kept = {name: one for name, one in rest if name == "prompt" or not _is_file(one)}
+    return Ask(Capability.VIDEO_EDIT, {**kept, "video": source}, options_of(params))
 
 
 def _is_file(value: Any) -> bool:
     if isinstance(value, list):
         return any(_is_file(one) for one in value)
-    return isinstance(value, Source)
+    if isinstance(value, Mapping):
+        return any(_is_file(value[name]) for name in ("image_url", "url") if name in value)
+    links = isinstance(value, str) and value.startswith(("http://", "https://", "data:"))
+    return links or isinstance(value, Source)

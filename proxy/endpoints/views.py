@@ -53,6 +53,8 @@ def generic(job: Job, config: Config) -> JSON:
         }
         for place, asset in enumerate(assets_of(job))
     ]
+    # What the gateway calls them: its further routes (a song's extension) want these ids.
+    shown["tasks"] = [entry.task_id for entry in job.tasks if entry.task_id is not None]
     texts = [entry.text for entry in job.tasks if entry.text is not None]
     if texts:
         shown["text"] = texts[0] if len(texts) == 1 else texts

@@ -26,6 +26,8 @@ VIDEO: Fields = {
     "size": c.choice("720x1280", "1280x720", "1024x1792", "1792x1024"),
 }
 REMIX: Fields = {"prompt": c.need(c.text(1, 32000))}
+EDIT: Fields = {**REMIX, "video": c.need(c.anything), "model": c.text(1)}
+EXTENSION: Fields = {**EDIT, "seconds": c.need(c.choice("4", "8", "12", "16", "20"))}
 
 
 class Videos(Double):
@@ -44,6 +46,8 @@ class Videos(Double):
             self.route("DELETE", "/videos/{task}", "delete", self._delete),
             self.route("GET", "/videos/{task}/content", "file", self._content),
             self.route("POST", "/videos/{task}/remix", "submit", self._remix),
+            self.route("POST", "/videos/edits", "submit", self._edit),
+            self.route("POST", "/videos/extensions", "submit", self._extend),
         ]
 
     async def _video(self, x: Exchange) -> Response:
@@ -68,6 +72,12 @@ class Videos(Double):
         c.validate(body, REMIX)
         first = self.find(x, x.params["task"], poll=False)
         return await self._film(x, first.request | body | {"model": first.model}, first.id)
+
+    async def _edit(self, x: Exchange) -> Response:
+        return await self._film(x, await read_form(x, EDIT), None)
+
+    async def _extend(self, x: Exchange) -> Response:
+        return await self._film(x, await read_form(x, EXTENSION), None)
 
     async def _retrieve(self, x: Exchange) -> Response:
         return answer(_object(self.find(x, x.params["task"])))

@@ -99,10 +99,8 @@ end
 local function deliver(id)
   local meta = P .. 'meta:' .. id
   local twin = call('HGET', meta, 'twin')
-  if twin then
-    call('ZREM', P .. 'twins:' .. twin, id)
-    call('HDEL', meta, 'twin', 'attempt')
-  end
+  if twin then call('ZREM', P .. 'twins:' .. twin, id) end
+  call('HDEL', meta, 'twin', 'attempt')
 end
 
 local function release(id)
@@ -245,9 +243,7 @@ return answer
 """)
 
 # → places
-OVERDUE = script("""
-return call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-""")
+OVERDUE = script("return call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])")
 
 # → {"STATUS:PROVIDER", number, …}
 COUNTS = script("return call('HGETALL', P .. 'counts')")

@@ -11,7 +11,7 @@ from proxy.store.base import Change, Job, KeyReused, Page
 from proxy.store.ids import sort_key
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
-from proxy.store.sqlite_ledger import check, post
+from proxy.store.sqlite_ledger import check, forget, post
 from proxy.store.sqlite_queue import follow
 
 _UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
@@ -50,6 +50,7 @@ def create(
     if known is not None:
         return known
     if budget is not None:
+        forget(db, job.owner, budget, job.created_at)
         check(db, job.owner, budget, charged(job), job.created_at)
     _insert(db, job, retry)
     if key is not None:

@@ -86,6 +86,12 @@ def leave(db: sqlite3.Connection, client: str, holder: str) -> None:
     db.execute("DELETE FROM places WHERE client = ? AND holder = ?", (client, holder))
 
 
+def forget(db: sqlite3.Connection, owner: str, budget: Budget, now: float) -> None:
+    """What is older than the window."""
+    old = now - budget.window
+    db.execute("DELETE FROM budgets WHERE owner = ? AND at <= ?", (owner, old))
+
+
 def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: float) -> None:
     """Raises OverBudget unless so many nanodollars are left."""
     spent = db.execute(
@@ -98,8 +104,7 @@ def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: 
 def reserve(db: sqlite3.Connection, owner: str, usd: float, budget: Budget, now: float) -> None:
     check(db, owner, budget, nanos(usd), now)
     if usd:
-        old = now - budget.window
-        db.execute("DELETE FROM budgets WHERE owner = ? AND at <= ?", (owner, old))
+        forget(db, owner, budget, now)
         _spend(db, [Charge(owner, budget.slot(now), nanos(usd))])
 
 

@@ -132,7 +132,7 @@ def test_where_the_account_answers_with_an_id_it_is_polled(
         assert video.status == "completed", video.error
         assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
     assert double.submits[0].path == "/v1/videos"
-    assert len(double.polls()) == 4
+    assert len(double.polls(double.submits[0].task_id)) == 4
 
 
 def _refuses(proxy: Proxy) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.store import open_store, sqlite_jobs, sqlite_queue
+from proxy.store import open_store, sqlite_jobs, sqlite_ledger, sqlite_queue
 from proxy.store.base import Due, StoreUnavailable
+from proxy.store.money import Budget, Counts, Line, Rates
 from proxy.store.sqlite import SqliteStore
 from proxy.store.sqlite_database import Database, create_file
 from proxy.store.sqlite_schema import VERSION
@@ -152,8 +153,11 @@ Operation = Callable[[sqlite3.Connection], object]
 
 
 def operations(make) -> dict[str, Operation]:
-    job = make()
+    budget = Budget(9.0, 60.0)
+    job = make(reserved=0.5, charged_at=60.0)
     due = Due(job.id, 0, "onysoft")
+    place = sqlite_ledger.Place("web", "a", 2.0)
+    line = Line("2026-01-01", "web", "gpt", "apiin", "chat")
 
     def change(job):
         done = job.with_task(0, state="completed", at=None)
@@ -168,7 +172,7 @@ def operations(make) -> dict[str, Operation]:
         return lambda db: sqlite_queue.lease(db, wanted, 9e9)
 
     return {
-        "create": lambda db: sqlite_jobs.create(db, job, "k", 0, 1800.0),
+        "create": lambda db: sqlite_jobs.create(db, job, "k", 0, 1800.0, budget),
         "join by key": lambda db: sqlite_jobs.create(db, make(), "k", 0, 1800.0),
         "join by retry": lambda db: sqlite_jobs.create(db, make(), None, 1, 1800.0),
         "get": lambda db: sqlite_jobs.get(db, job.id),
@@ -188,6 +192,14 @@ def operations(make) -> dict[str, Operation]:
         "update": lambda db: sqlite_jobs.update(db, job.id, change),
         "release": lambda db: sqlite_jobs.release(db, job.id),
         "purge": lambda db: sqlite_jobs.purge(db, 9e9, 10),
+        "admit": lambda db: sqlite_ledger.admit(db, Rates(9, 9), place, 1.0),
+        "stay": lambda db: sqlite_ledger.stay(db, [place]),
+        "leave": lambda db: sqlite_ledger.leave(db, "web", "a"),
+        "reserve": lambda db: sqlite_ledger.reserve(db, "web", 0.5, budget, 1.0),
+        "book": lambda db: sqlite_ledger.book(db, [(line, Counts(1))], []),
+        "usage": lambda db: sqlite_ledger.usage(
+            db, ("key", "day"), "2026-01-01", "2026-02-01", "web"
+        ),
     }
 
 
