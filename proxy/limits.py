@@ -106,6 +106,8 @@ class Limiter:
         if budget is None or tally is None:
             return
         more = max(0.0, usd - tally.reserved)
+        if not more and tally.reserved_at is not None:
+            return  # the target before has cost nothing: what it would have is there
         now = time.time()
         try:
             await self._store.reserve(exchange.client.name, more, budget, now)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import httpx
 
@@ -45,6 +46,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._proxies = {} if public_only else getproxies()
         self._idle: dict[_Place, deque[Connection]] = {}
         self._purging: asyncio.TimerHandle | None = None
+        self._open: WeakSet[Connection] = WeakSet()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -69,10 +71,10 @@ class Http1Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         if self._purging is not None:
             self._purging.cancel()
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.close()
         self._idle.clear()
+        for connection in list(self._open):
+            connection.close()
+        await asyncio.sleep(0)  # their sockets are closed by the loop, which may end after this
 
     def _waiting(self, place: _Place) -> Connection | None:
         """The connection that was used last, if it has not been idle for too long."""
@@ -107,23 +109,25 @@ class Http1Transport(httpx.AsyncBaseTransport):
         failure: OSError | None = None
         for one in hosts:
             try:
-                return await self._open(place, one, port, tls)
+                return await self._dial(self._made(place), one, port, tls, host)
             except OSError as exc:
                 failure = exc
         raise failure or OSError("no address")
 
-    async def _open(
-        self, place: _Place, host: str, port: int, tls: ssl.SSLContext | None
+    async def _dial(
+        self, made: Connection, host: str, port: int, tls: ssl.SSLContext | None, name: str
     ) -> Connection:
-        name = place[1] if tls else None
+        """Connect to an address; `name` is who must prove with a certificate to be there."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
-            lambda: Connection(lambda one: self._rest(place, one)),
-            host,
-            port,
-            ssl=tls,
-            server_hostname=name,
+        server_hostname = name if tls else None
+        await loop.create_connection(
+            lambda: made, host, port, ssl=tls, server_hostname=server_hostname
         )
+        return made
+
+    def _made(self, place: _Place) -> Connection:
+        connection = Connection(lambda one: self._rest(place, one))
+        self._open.add(connection)
         return connection
 
     async def _through(
@@ -133,7 +137,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         host, port = proxy.hostname or "", proxy.port or (443 if proxy.scheme == "https" else 80)
         if tls is None:
             outer = self._tls() if proxy.scheme == "https" else None
-            return await self._open((proxy.scheme, host, port), host, port, outer)
+            return await self._dial(self._made(place), host, port, outer, host)
         loop = asyncio.get_running_loop()
         raw, tunnel = await loop.create_connection(Tunnel, host, port)
         target = f"{place[1]}:{place[2]}"
@@ -142,7 +146,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
             raw.close()
             raise OSError(f"the proxy refused a tunnel to {target}")
-        connection = Connection(lambda one: self._rest(place, one))
+        connection = self._made(place)
         transport = await loop.start_tls(raw, connection, tls, server_hostname=place[1])
         assert transport is not None
         connection.connection_made(transport)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from proxy.store.base import Job
+from tests.harness import ProxyProcess
 
 
 def workers_of(pid: int) -> list[int]:
@@ -19,6 +20,14 @@ def workers_of(pid: int) -> list[int]:
         for row in rows
         if len(row) == 3 and int(row[1]) == pid and "spawn_main" in row[2]
     ]
+
+
+def both(process: ProxyProcess) -> list[int]:
+    """Its two workers, once they both serve."""
+    assert process.process is not None
+    said = process.log.read_text()
+    ready = [one for one in workers_of(process.process.pid) if f"process {one} is ready" in said]
+    return ready if len(ready) == 2 else []
 
 
 def is_running(pid: int) -> bool:

@@ -49,12 +49,28 @@ class Server:
         self.requests: list[bytes] = []
 
 
+Handlers = list[tuple[asyncio.Task[None] | None, asyncio.StreamWriter]]
+
+
+async def hang_up(handlers: Handlers) -> None:
+    """End every connection, and wait until its socket is closed."""
+    for task, writer in handlers:
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        writer.transport.abort()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     made = Server()
+    handlers: Handlers = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         made.connections += 1
+        handlers.append((asyncio.current_task(), writer))
         peer = Peer(reader, writer)
         asked = peer.request
 
@@ -65,7 +81,7 @@ async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterato
         peer.request = noted  # type: ignore[method-assign]
         try:
             await talk(peer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -77,6 +93,7 @@ async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterato
         yield made
     finally:
         server.close()
+        await hang_up(handlers)
 
 
 @pytest.fixture
@@ -401,9 +418,12 @@ async def test_tls_through_a_proxy_goes_through_a_tunnel(monkeypatch: pytest.Mon
             async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
                 while data := await source.read(65536):
                     target.write(data)
-                target.close()
 
-            await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer))
+            try:
+                await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer))
+            finally:
+                writer.transport.abort()
+                await asyncio.sleep(0)
 
         async with serving(tunnel) as outer:
             monkeypatch.setenv("https_proxy", outer.url.partition("/path")[0])

@@ -119,8 +119,8 @@ async def listed(request: Request) -> Response:
     page = await exchange.service.store.page(
         exchange.client.name, kinds=(kind,) if kind else None, status=status, **paging(request)
     )
-    config = exchange.service.runtime.config
-    return json_response(views.listing(page, (views.generic(one, config) for one in page.jobs)))
+    shown = (views.generic(one, exchange.service) for one in page.jobs)
+    return json_response(views.listing(page, shown))
 
 
 async def retrieve(request: Request) -> Response:
@@ -154,5 +154,5 @@ async def content(request: Request) -> Response:
 
 
 def _shown(request: Request, job: Job) -> Response:
-    config = exchange_of(request).service.runtime.config
-    return json_response(views.generic(job, config), poll_after(request, job))
+    service = exchange_of(request).service
+    return json_response(views.generic(job, service), poll_after(request, job))

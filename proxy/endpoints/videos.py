@@ -87,8 +87,8 @@ async def listed(request: Request) -> Response:
     exchange = exchange_of(request)
     exchange.endpoint = "videos"
     page = await exchange.service.store.page(exchange.client.name, kinds=_VIDEO, **paging(request))
-    config = exchange.service.runtime.config
-    return json_response(views.listing(page, (views.video(job, config) for job in page.jobs)))
+    shown = (views.video(job, exchange.service) for job in page.jobs)
+    return json_response(views.listing(page, shown))
 
 
 async def delete(request: Request) -> Response:
@@ -110,8 +110,8 @@ async def content(request: Request) -> Response:
 
 def shown(request: Request, job: Job) -> Response:
     """The video object; an unfinished one says when to ask again."""
-    config = exchange_of(request).service.runtime.config
-    return json_response(views.video(job, config), poll_after(request, job))
+    service = exchange_of(request).service
+    return json_response(views.video(job, service), poll_after(request, job))
 
 
 def poll_after(request: Request, job: Job) -> Mapping[str, str]:

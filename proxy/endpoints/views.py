@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from proxy.config import Config
 from proxy.endpoints.orders import plain_prompt
+from proxy.service import Service
 from proxy.store.base import Job, Page
 from translators.core import JSON
 
@@ -12,7 +12,7 @@ VIDEO_SIZE = "720x1280"
 VIDEO_SECONDS = "4"
 
 
-def video(job: Job, config: Config) -> JSON:
+def video(job: Job, service: Service) -> JSON:
     """A video object (openai VideoResource) with what Anygate adds under `anygate`."""
     asked = job.request
     return {
@@ -23,7 +23,7 @@ def video(job: Job, config: Config) -> JSON:
         "progress": job.progress,
         "created_at": int(job.created_at),
         "completed_at": _time(job.completed_at),
-        "expires_at": expires_at(job, config),
+        "expires_at": expires_at(job, service),
         "seconds": str(job.ordered.get("seconds") or asked.get("seconds") or VIDEO_SECONDS),
         "size": str(asked.get("size") or VIDEO_SIZE),
         "prompt": plain_prompt(asked.get("prompt")),
@@ -33,9 +33,9 @@ def video(job: Job, config: Config) -> JSON:
     }
 
 
-def generic(job: Job, config: Config) -> JSON:
+def generic(job: Job, service: Service) -> JSON:
     """A job of any kind under /v1/jobs."""
-    shown = {**video(job, config), "object": "job", "kind": job.kind}
+    shown = {**video(job, service), "object": "job", "kind": job.kind}
     if job.kind != "video":
         for name in ("size", "seconds"):
             if not job.request.get(name) and not job.ordered.get(name):
@@ -78,12 +78,12 @@ def assets_of(job: Job) -> list[dict[str, Any]]:
     return [asset for entry in job.tasks if entry.state == "completed" for asset in entry.assets]
 
 
-def expires_at(job: Job, config: Config) -> int | None:
-    """When its content is gone: with its gateway's links, or, where the files are kept, with the job."""
+def expires_at(job: Job, service: Service) -> int | None:
+    """When its content is gone: with its gateway's links, or, where the files are (still) kept, with the job."""
     if job.status != "completed" or job.completed_at is None:
         return None
-    retained = job.completed_at + config.jobs.retention
-    kept = all("file" in asset for asset in assets_of(job))
+    retained = job.completed_at + service.runtime.config.jobs.retention
+    kept = all(service.media.path(asset.get("file", "")) for asset in assets_of(job))
     return int(retained if kept or job.links_until is None else min(job.links_until, retained))
 
 

@@ -51,7 +51,9 @@ class Fetcher:
                 return await self._jobs.media.keep(self._jobs.driver, dict(asset), account)
         except (GatewayDown, TimeoutError, ApiError) as exc:
             alive = time.time() < asset.get("expires", job.deadline)
-            if not alive or (isinstance(exc, ApiError) and exc.status < 500):
+            # A link that is dead, or leads to more than the folder may hold, is so for good.
+            final = isinstance(exc, ApiError) and (exc.status < 500 or exc.retry is False)
+            if final or not alive:
                 return dict(asset)
             if isinstance(exc, ApiError):
                 raise GatewayDown(exc.message) from exc

@@ -209,6 +209,22 @@ def test_a_failed_chat_gives_the_money_back(start: Start, gateways: Sandbox) -> 
         refused(chat(http, stream=True), 429, "insufficient_quota")
 
 
+def test_a_fallback_takes_what_the_first_did_not_cost(start: Start, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", times=None, status=429)
+    routes = {
+        "free": ["openai/gpt-4o-mini", "onysoft/gpt-4o"],
+        "same": ["openai/gpt-4o-mini", "onysoft/gpt-4o-mini"],
+        "dear": ["openai/gpt-4o-mini", "onysoft/gpt-5"],
+    }
+    priced = {"gpt-4o-mini": {"per_request": 0.1}, "gpt-5": {"per_request": 0.2}}
+    with start(0.1, models=routes, providers={"onysoft": {"prices": priced}}).http() as http:
+        for _ in range(2):
+            eventually(lambda: http.post(CHAT, json=body("free")).status_code == 200)
+        eventually(lambda: http.post(CHAT, json=body("dear")).status_code == 429)
+        eventually(lambda: http.post(CHAT, json=body("same")).status_code == 200)
+        refused(http.post(CHAT, json=body("same")), 429, "insufficient_quota")
+
+
 def test_credits_are_booked_after_the_answer(start: Start, gateways: Sandbox) -> None:
     """Two credits each, at a cent; while something is left, one more may be asked."""
     priced = {"apiin-one": {"usd_per_credit": 0.01, "prices": {}}}

@@ -137,7 +137,7 @@ def test_forged_calls_change_nothing(patient: Proxy, double: Double) -> None:
         assert call(f"{patient.url}/callbacks/%C3%A9/{secret}") == 204
         assert call(f"{base}/") == 404
         assert httpx.get(url, trust_env=False).status_code == 405
-        assert http.get(f"/v1/videos/{job}").json()["status"] == "queued"
+        assert http.get(f"/v1/videos/{job}").json()["status"] != "completed"
         assert call(url) == 204
         assert ended(http, job)["status"] == "completed"
     assert len(double.polls()) == 1

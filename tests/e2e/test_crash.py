@@ -17,7 +17,7 @@ from proxy.sandbox.core import Double
 from proxy.store.base import Job
 from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for
-from tests.processes import stored, workers_of
+from tests.processes import both, stored
 
 pytestmark = pytest.mark.slow
 
@@ -70,15 +70,13 @@ def test_the_other_worker_takes_over_and_a_new_one_comes(gateways: Sandbox, tmp_
     double.fault("poll", times=None, delay=0.05)
     running = ProxyProcess(tmp_path, config_for(gateways, jobs=QUICK), workers=2)
     with running as proxy:
-        assert running.process is not None
-        supervisor = running.process.pid
-        before = eventually(lambda: _two(supervisor))
+        before = eventually(lambda: both(running))
         for thread in _order(proxy, [f"sora-2 {n}" for n in range(8)]):
             thread.join()
         os.kill(before[0], signal.SIGKILL)
         with proxy.http() as http:
             eventually(lambda: len(_finished(http)) == 8, timeout=30)
-        after = eventually(lambda: _two(supervisor))
+        after = eventually(lambda: both(running))
         assert before[0] not in after
         assert before[1] in after
     assert {job.status for job in stored(tmp_path)} == {"completed"}
@@ -96,8 +94,7 @@ def test_jobs_of_a_worker_killed_while_it_sends_are_settled_by_the_other(
     double.fault("submit", times=None, late=60)
     running = ProxyProcess(tmp_path, config_for(gateways, jobs=QUICK), workers=2)
     with running as proxy:
-        assert running.process is not None
-        workers = eventually(lambda: _two(running.process.pid if running.process else 0))
+        workers = eventually(lambda: both(running))
         ordering = _order(proxy, [f"sora-2 {n}" for n in range(8)])
         double.wait(lambda double: len(double.tasks) == 8)
         os.kill(workers[0], signal.SIGKILL)
@@ -159,11 +156,6 @@ def _finished(http: httpx.Client) -> list[dict[str, Any]]:
 
 def _all_ended(http: httpx.Client) -> bool:
     return len(_finished(http)) == len(_list(http))
-
-
-def _two(supervisor: int) -> list[int] | None:
-    found = workers_of(supervisor)
-    return found if len(found) == 2 else None
 
 
 def _prompts(double: Double) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for, write
-from tests.processes import is_running, workers_of
+from tests.processes import both, is_running, workers_of
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def running(
 ) -> Iterator[tuple[ProxyProcess, Proxy]]:
     process = ProxyProcess(tmp_path, config_for(gateways), workers=request.param)
     with process as proxy:
-        eventually(lambda: request.param == 1 or _ready(process))
+        eventually(lambda: request.param == 1 or both(process))
         yield process, proxy
 
 
@@ -113,7 +113,7 @@ def _with_a_bad_file(process: ProxyProcess) -> int:
     """One worker killed, its successor waiting; the supervisor's id."""
     assert process.process is not None
     pid = process.process.pid
-    workers = eventually(lambda: _ready(process))
+    workers = eventually(lambda: both(process))
     process.path.write_text("models: {a: nobody/b}\n")
     said = process.log.read_text().count("a new worker waits")
     os.kill(workers[0], signal.SIGKILL)
@@ -121,21 +121,12 @@ def _with_a_bad_file(process: ProxyProcess) -> int:
     return pid
 
 
-def _ready(process: ProxyProcess) -> list[int]:
-    """Both workers, once they serve."""
-    assert process.process is not None
-    said = process.log.read_text()
-    return [
-        one for one in workers_of(process.process.pid) if f"process {one} is ready" in said
-    ] * (said.count(" is ready") >= 2)
-
-
 def test_without_their_supervisor_workers_end(gateways: Sandbox, tmp_path: Path) -> None:
     process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
     with process:
         assert process.process is not None
         pid = process.process.pid
-        workers = eventually(lambda: _ready(process))
+        workers = eventually(lambda: both(process))
         os.kill(pid, signal.SIGKILL)
         process.process.wait()
         for one in workers:
