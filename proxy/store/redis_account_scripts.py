@@ -38,13 +38,16 @@ return {'in', count, last, false}
 """)
 
 # ARGV: UNTIL CLIENT HOLDER …
-STAY = script("""
+STAY = script(
+    """
 for i = 2, #ARGV, 2 do
   call('ZADD', P .. 'places:' .. ARGV[i], 'XX', ARGV[1], ARGV[i + 1])
 end
-""")
+""",
+    again=True,
+)
 
-LEAVE = script("call('ZREM', P .. 'places:' .. ARGV[1], ARGV[2])")
+LEAVE = script("call('ZREM', P .. 'places:' .. ARGV[1], ARGV[2])", again=True)
 
 # → {in} or {over, slot, nanodollars, …}
 RESERVE = script("""
@@ -57,9 +60,12 @@ return {'in'}
 BOOK = script("book(cjson.decode(ARGV[1]))")
 
 # → the days of which something is known
-DAYS = script("""
+DAYS = script(
+    """
 return call('ZRANGEBYLEX', P .. 'days', '[' .. ARGV[1], '[' .. ARGV[2])
-""")
+""",
+    again=True,
+)
 
 # → {field, number, …}
-USAGE = script("return call('HGETALL', P .. 'usage:' .. ARGV[1])")
+USAGE = script("return call('HGETALL', P .. 'usage:' .. ARGV[1])", again=True)

@@ -22,9 +22,11 @@ class Unanswered(StoreUnavailable):
 
 
 class _Call:
-    """An operation on its way. `whole`: with the script itself, which the server did not know."""
+    """An operation on its way. `whole`: with the script itself, which the server did not know;
+    `again`: it may be sent once more where its answer is lost.
+    """
 
-    __slots__ = ("arguments", "future", "script", "whole")
+    __slots__ = ("again", "arguments", "future", "script", "whole")
 
     def __init__(
         self, script: Script, arguments: tuple[bytes, ...], future: "asyncio.Future[Any]"
@@ -33,6 +35,7 @@ class _Call:
         self.arguments = arguments
         self.future = future
         self.whole = False
+        self.again = script.again
 
     def command(self, prefix: str) -> tuple[str | int | bytes, ...]:
         if self.whole:
@@ -104,8 +107,18 @@ class Lane:
             if isinstance(exc, TooSlow):  # nor one after the other
                 batch += self._waiting
                 self._waiting.clear()
+            elif isinstance(exc, NotConnected):
+                batch = self._put_back(batch)
             _fail(batch, exc)
             await self._go_to(None)
+
+    def _put_back(self, batch: Sequence[_Call]) -> list[_Call]:
+        """Have what may be repeated sent once more; the others."""
+        kept = [call for call in batch if call.again]
+        for call in kept:
+            call.again = False
+        self._waiting.extendleft(reversed(kept))
+        return [call for call in batch if call not in kept]
 
     async def _carry_out(self, batch: list[_Call]) -> None:
         for _ in range(_ROUNDS):
@@ -124,7 +137,7 @@ class Lane:
             elif any(isinstance(one, ReadOnlyError) for one in answers):
                 await self._go_to(None)  # the name may stand for another server by now
             again = (NoScriptError, MovedError)
-            batch = [c for c, a in zip(batch, answers, strict=True) if isinstance(a, again)]
+            batch[:] = [c for c, a in zip(batch, answers, strict=True) if isinstance(a, again)]
             if not batch:
                 return
         _fail(batch, StoreUnavailable("the store: its cluster sends us in circles"))

@@ -24,17 +24,21 @@ return answer
 """)
 
 # ARGV: AT INDEX ID …
-POSTPONE = script("""
+POSTPONE = script(
+    """
 for i = 1, #ARGV, 3 do
   local queue = call('HGET', P .. 'meta:' .. ARGV[i + 2], 'q' .. ARGV[i + 1])
   if queue then
     call('ZADD', P .. 'due:' .. queue, ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
   end
 end
-""")
+""",
+    again=True,
+)
 
 # ARGV: UNTIL INDEX ID …
-RENEW = script("""
+RENEW = script(
+    """
 for i = 2, #ARGV, 2 do
   local queue = call('HGET', P .. 'meta:' .. ARGV[i + 1], 'q' .. ARGV[i])
   if queue and string.sub(queue, 1, 7) == 'submit:' then
@@ -43,14 +47,19 @@ for i = 2, #ARGV, 2 do
     if at and tonumber(at) < tonumber(ARGV[1]) then call('ZADD', name, ARGV[1], member) end
   end
 end
-""")
+""",
+    again=True,
+)
 
 # → the earliest time, or nothing
-NEXT_DUE = script("""
+NEXT_DUE = script(
+    """
 local first = false
 for _, queue in ipairs(ARGV) do
   local at = call('ZRANGE', P .. 'due:' .. queue, 0, 0, 'WITHSCORES')[2]
   if at and (not first or tonumber(at) < tonumber(first)) then first = at end
 end
 return first
-""")
+""",
+    again=True,
+)

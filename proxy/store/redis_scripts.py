@@ -29,8 +29,11 @@ VERSION = 1  # of the keys' layout
 
 
 class Script(NamedTuple):
+    """`again`: it may be repeated where its answer was lost."""
+
     source: str
     digest: str
+    again: bool
 
 
 _COMMON = """
@@ -116,16 +119,20 @@ end
 """
 
 
-def script(body: str) -> Script:
+def script(body: str, *, again: bool = False) -> Script:
     source = _COMMON + body
-    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(source, digest, again)
 
 
 # → the version of the layout
-TOUCH = script("""
+TOUCH = script(
+    """
 call('SET', P .. 'version', ARGV[1], 'NX')
 return call('GET', P .. 'version')
-""")
+""",
+    again=True,
+)
 
 # → {made | twice | reused}, {joined, document} or {over, slot, nanodollars, …}
 CREATE = script("""
@@ -174,7 +181,7 @@ follow(id, change)
 return {'made'}
 """)
 
-GET = script("return call('GET', P .. 'job:' .. ARGV[1])")
+GET = script("return call('GET', P .. 'job:' .. ARGV[1])", again=True)
 
 # → 1, or what stands there with another mark than the expected one, or nothing
 UPDATE = script("""
@@ -185,19 +192,22 @@ follow(id, change)
 return 1
 """)
 
-DELIVERED = script("deliver(ARGV[1])")
+DELIVERED = script("deliver(ARGV[1])", again=True)
 
-RELEASE = script("release(ARGV[1])")
+RELEASE = script("release(ARGV[1])", again=True)
 
 # → documents of finished jobs, oldest first
-FINISHED = script("""
+FINISHED = script(
+    """
 local docs = {}
 for _, place in ipairs(call('ZRANGEBYSCORE', P .. 'finished', '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])) do
   local doc = call('GET', P .. 'job:' .. id_of(place))
   if doc then docs[#docs + 1] = doc else call('ZREM', P .. 'finished', place) end
 end
 return docs
-""")
+""",
+    again=True,
+)
 
 # → 1 where the job was as expected, and is removed
 REMOVE = script("""
@@ -210,7 +220,8 @@ return 1
 """)
 
 # → {whether there are more, document, …}
-PAGE = script("""
+PAGE = script(
+    """
 local owner, status, command, from, to = unpack(ARGV, 1, 5)
 local limit = tonumber(ARGV[6])
 local kinds = {unpack(ARGV, 7)}
@@ -240,10 +251,15 @@ for i = 1, math.min(limit, #places) do
   answer[#answer + 1] = call('GET', P .. 'job:' .. id_of(places[i])) or nil
 end
 return answer
-""")
+""",
+    again=True,
+)
 
 # → places
-OVERDUE = script("return call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])")
+OVERDUE = script(
+    "return call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])",
+    again=True,
+)
 
 # → {"STATUS:PROVIDER", number, …}
-COUNTS = script("return call('HGETALL', P .. 'counts')")
+COUNTS = script("return call('HGETALL', P .. 'counts')", again=True)

@@ -131,11 +131,12 @@ async def test_a_close_that_is_cancelled_ends_all_the_same(writer):
 
 def test_a_loop_that_ended_is_told_nothing():
     release = threading.Event()
+    before = threading.enumerate()
 
     async def leave() -> None:
         Errands(asyncio.get_running_loop()).run(release.wait, print, print)
 
     asyncio.run(leave())
-    (thread,) = [one for one in threading.enumerate() if one.name == "anygate-store"]
+    (thread,) = [one for one in threading.enumerate() if one not in before]
     release.set()
     thread.join()
