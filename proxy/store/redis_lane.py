@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as TooSlow
 
@@ -18,7 +17,7 @@ _ROUNDS = 4  # of one batch: sent, moved to another node, its scripts made known
 
 
 class Unanswered(StoreUnavailable):
-    """The connection was lost: the operation may have been carried out all the same."""
+    """The connection was given up: the operation may have been carried out all the same."""
 
 
 class _Call:
@@ -105,11 +104,10 @@ class Lane:
             raise
         except Exception as exc:  # whatever it was: callers must not wait for ever
             if isinstance(exc, TooSlow):  # nor one after the other
-                batch += self._waiting
+                _fail([*batch, *self._waiting], exc)
                 self._waiting.clear()
-            elif isinstance(exc, NotConnected):
-                batch = self._put_back(batch)
-            _fail(batch, exc)
+            else:
+                _fail(self._put_back(batch), exc, Unanswered)
             await self._go_to(None)
 
     def _put_back(self, batch: Sequence[_Call]) -> list[_Call]:
@@ -157,12 +155,13 @@ class Lane:
         await old.connection_pool.disconnect()
 
 
-def _fail(batch: Sequence[_Call], exc: Exception) -> None:
+def _fail(
+    batch: Sequence[_Call], exc: Exception, kind: type[StoreUnavailable] = StoreUnavailable
+) -> None:
     """An exception for each: one that is raised twice grows its traceback."""
     for call in batch:
         if call.future.done():
             continue
-        kind = Unanswered if isinstance(exc, NotConnected) else StoreUnavailable
         error = kind(str(exc) if isinstance(exc, StoreUnavailable) else f"the store: {exc}")
         error.__cause__ = exc
         call.future.set_exception(error)

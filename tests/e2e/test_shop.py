@@ -27,6 +27,7 @@ def test_the_client_has_its_answer_long_before_the_gateways(
         assert answer.status_code == 200
         check("POST", "/videos", 200, answer.json())
         video = answer.json()["id"]
+        double.wait(lambda double: len(double.tasks) == 1)
         assert answer.json()["status"] in ("queued", "in_progress")
         assert http.get(f"/v1/videos/{video}").json()["status"] == "in_progress"
         double.finish(str(double.submits[0].task_id))
@@ -77,6 +78,7 @@ def test_sigterm_lets_it_finish(gateways: Sandbox, tmp_path: Path) -> None:
     running = ProxyProcess(tmp_path, config_for(gateways, jobs={"drain": 30}))
     with running as proxy, proxy.http(headers=HURRY) as http:
         video = http.post("/v1/videos", json=VIDEO).json()["id"]
+        double.wait(lambda double: len(double.tasks) == 1)
         assert running.process is not None
         running.process.terminate()
         eventually(lambda: _refuses(proxy))
@@ -97,6 +99,7 @@ def test_kill_9_leaves_it_in_doubt(gateways: Sandbox, tmp_path: Path) -> None:
     with running as proxy:
         with proxy.http(headers=HURRY) as http:
             video = http.post("/v1/videos", json=VIDEO).json()["id"]
+        double.wait(lambda double: len(double.tasks) == 1)
         running.kill()
         proxy = running.start()
         with proxy.http() as http:
@@ -114,6 +117,7 @@ def test_the_drain_has_an_end(gateways: Sandbox, tmp_path: Path) -> None:
     with running as proxy:
         with proxy.http(headers=HURRY) as http:
             http.post("/v1/videos", json=VIDEO)
+        double.wait(lambda double: len(double.tasks) == 1)
         running.stop()
     (job,) = stored(tmp_path)
     assert job.tasks[0].state == "sending"  # for whoever finds its lease run out

