@@ -25,7 +25,7 @@ _LONGEST_PAUSE = 0.02  # seconds before a job that others change all the time is
 
 
 class RedisStore(RedisAccounts):
-    """The `Store` of base.py, on one Redis (5 or later) or Valkey, or on one slot of a cluster.
+    """The `Store` of base.py, on one Redis (6 or later) or Valkey, or on one slot of a cluster.
 
     What this promises about paid jobs is what the server promises about its memory. `appendonly yes` with
     `appendfsync always` writes each change to the disk before it is acknowledged: then nothing is lost when

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError
@@ -84,7 +85,7 @@ class Lane:
         self._closed = True
         if self._task is not None:
             await asyncio.wait([self._task])
-        await self._client.connection_pool.disconnect()
+        await self._disconnect()
 
     async def _run(self) -> None:
         try:
@@ -147,12 +148,15 @@ class Lane:
             return await pipeline.execute(raise_on_error=False)
 
     async def _go_to(self, moved: MovedError | None) -> None:
-        old = self._client
+        await self._disconnect()
         if moved is None:
             self._client = self._server.client()
         else:
             self._client = self._server.client(moved.host, int(moved.port))
-        await old.connection_pool.disconnect()
+
+    async def _disconnect(self) -> None:
+        with suppress(RedisError, OSError):  # a connection that is lost already
+            await self._client.connection_pool.disconnect()
 
 
 def _fail(

@@ -133,10 +133,8 @@ async def create(store: Store, chance: random.Random, new: list[Job], clock) -> 
 
 
 async def known(store: Store) -> list[Job]:
-    return [
-        *(await store.page("web", limit=99, ascending=True)).jobs,
-        *(await store.page("app", limit=99, ascending=True)).jobs,
-    ]
+    pages = [await store.page(owner, limit=99, ascending=True) for owner in ("web", "app")]
+    return [job for page in pages for job in page.jobs]
 
 
 async def update(store: Store, chance: random.Random, new: list[Job], clock) -> object:
@@ -191,9 +189,9 @@ async def spend(store: Store, chance: random.Random, new: list[Job], clock) -> o
 
 async def admit(store: Store, chance: random.Random, new: list[Job], clock) -> object:
     rates = Rates(chance.choice([None, 20]), chance.choice([None, 3]))
-    await store.leave("web", str(chance.randrange(5)))
-    await store.stay([("web", str(chance.randrange(5)))], clock.now + 8)
-    holder = str(chance.randrange(5))
+    left, stays, holder = (str(chance.randrange(5)) for _ in range(3))
+    await store.leave("web", left)
+    await store.stay([("web", stays)], clock.now + 8)
     return await store.admit("web", rates, holder=holder, until=clock.now + 5)
 
 

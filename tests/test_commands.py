@@ -1,0 +1,156 @@
+"""The `anygate` command, run as a user runs it: what it prints, what it exits with, what it sends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.sandbox import Sandbox
+from tests.harness import Proxy, config_for, write
+
+ROOT = Path(__file__).parent.parent
+
+
+def anygate(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "proxy", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environ},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+
+@pytest.fixture
+def folder(gateways: Sandbox, tmp_path: Path) -> Path:
+    """A folder with a config.yaml in front of the doubles."""
+    write(tmp_path, config_for(gateways))
+    return tmp_path
+
+
+def test_a_wrong_configuration_ends_with_2_and_its_line(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "providers:\n  onysoft: {translator: onysoft, api_key: sk-ony-12345}\nmodels:\n  sora-2: onisoft/sora-2\n"
+    )
+    for command in ("serve", "check"):
+        done = anygate(command, folder=tmp_path)
+        assert done.returncode == 2
+        said = "config.yaml:4: models.sora-2: unknown provider 'onisoft' (did you mean 'onysoft'?)"
+        assert done.stderr.strip() == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--host", "0.0.0.0"), "server.host"),
+        (("--workers", "2"), "memory:"),
+        (("--config", "none.yaml"), "none.yaml"),
+    ],
+)
+def test_what_must_not_be_served_ends_with_2(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
+    write(folder, {**config, "store": "memory:"})
+    done = anygate("serve", *words, folder=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_check(folder: Path, gateways: Sandbox) -> None:
+    assert anygate("check", folder=folder).returncode == 0
+    live = anygate("check", "--live", folder=folder)
+    assert live.returncode == 0, live.stdout
+    assert "ok (models)" in live.stdout
+    gateways["onysoft"].fault("models", status=401, body={"error": {"message": "no such key"}})
+    refused = anygate("check", "--live", folder=folder)
+    assert refused.returncode == 1
+    assert "no such key" in refused.stdout
+    for key in gateways.keys.values():
+        assert key not in live.stdout + refused.stdout + refused.stderr
+
+
+def test_models(folder: Path) -> None:
+    lines = anygate("models", folder=folder).stdout.splitlines()
+    assert "sora-2" in lines
+    assert "onysoft/google/imagen4" in lines
+
+
+def test_explain_shows_the_native_request_and_sends_nothing(
+    folder: Path, gateways: Sandbox
+) -> None:
+    done = anygate(
+        "explain", "sora-gate", "--video", "-p", "seconds=8", "-p", "size=1280x720", folder=folder
+    )
+    assert done.returncode == 0, done.stderr
+    base = gateways.base_urls["ai-gate.one"]
+    assert f"POST {base}/video" in done.stdout
+    body = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
+    assert body == {
+        "apiKey": "***",
+        "type": "Video",
+        "modelName": "Sora2",
+        "prompt": "A lighthouse at dawn",
+        "durationSec": "10",
+        "resolution": "720p",
+        "aspectRatio": "16:9",
+    }
+    assert not gateways["ai-gate.one"].log
+
+
+def test_explain_masks_a_key_in_the_header(folder: Path, gateways: Sandbox) -> None:
+    done = anygate("explain", "gpt-4o-mini", "-p", "temperature=0.5", folder=folder)
+    assert "authorization: Bearer ***" in done.stdout
+    assert '"temperature": 0.5' in done.stdout
+    assert gateways.keys["apiin.one"] not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("nope",), ("sora-gate", "--video", "-p", "seconds=99"), ("flux", "--image", "-p", "x")],
+)
+def test_explain_says_what_cannot_be(folder: Path, words: tuple[str, ...]) -> None:
+    done = anygate("explain", *words, folder=folder)
+    assert done.returncode == 1
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_the_client_against_a_running_proxy(proxy: Proxy, tmp_path: Path) -> None:
+    url = {"ANYGATE_URL": proxy.url}
+    said = anygate("chat", "Hello", "-m", "chat-openai", folder=tmp_path, **url)
+    assert "Hello" in said.stdout
+    made = anygate("image", "A cat", "-m", "flux", "-o", "cat.png", folder=tmp_path, **url)
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "cat.png").read_bytes().startswith(b"\x89PNG")
+    wrong = anygate("image", "A cat", "-m", "nope", folder=tmp_path, **url)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("model_not_found: ")
+
+
+def test_the_client_straight_from_the_configuration(folder: Path, gateways: Sandbox) -> None:
+    said = anygate("chat", "Hello", "--direct", folder=folder)
+    assert "Hello" in said.stdout, said.stderr
+    words = ("speech", "Hello", "-m", "ai-gate-one/voice", "-o", "hello.mp3", "--direct")
+    made = anygate(*words, folder=folder)
+    assert made.returncode == 0, made.stderr
+    assert (folder / "hello.mp3").stat().st_size > 1000
+    assert len(gateways["ai-gate.one"].submits) == 1
+
+
+def test_a_job_that_fails_is_told(proxy: Proxy, gateways: Sandbox, tmp_path: Path) -> None:
+    gateways["onysoft"].fail_next("no cats today")
+    done = anygate("video", "A cat", folder=tmp_path, ANYGATE_URL=proxy.url)
+    assert done.returncode == 1
+    assert "no cats today" in done.stderr
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    done = anygate("chat", "Hello", folder=tmp_path, ANYGATE_URL="http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
