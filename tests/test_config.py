@@ -171,6 +171,8 @@ def test_media_keep(written: str, value: object) -> None:
     [
         ('"memory:"', "/etc/anygate/", "memory:"),
         ("memory", "/etc/anygate/", "memory:"),
+        ("memory:", "/etc/anygate/", "memory:"),
+        ("memory:   # not on disk", "/etc/anygate/", "memory:"),
         ("sqlite:data/a.db", "/etc/anygate/", "sqlite:/etc/anygate/data/a.db"),
         ("sqlite:/var/a.db", "/etc/anygate/", "sqlite:/var/a.db"),
         ("sqlite:a.db", "", "sqlite:a.db"),
@@ -537,7 +539,7 @@ COLON = (
         ("[" * 5000, "config.yaml:1: nested too deeply"),
         ("server:\n\tport: 1", YAML[2] + TAB),
         ("a: 1\nb: \x00", YAML[2] + "the character #x0000"),
-        ("store: memory:", YAML[1] + COLON),
+        ("store: other:", YAML[1] + COLON),
         ("a: 1\n---\nb: 2", YAML[2] + "expected a single document in the stream: but found another document"),
     ],
 )  # fmt: skip

@@ -129,9 +129,13 @@ for _kind_of, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _kind_of, re.compile(f"(?:{_pattern})$"), _first)
 
 
+# The one value whose name ends with a colon. YAML would have it in quotes, and everybody forgets them.
+_MEMORY = re.compile(r"^(store:[ ]+)memory:([ ]*(?:#.*)?)$", re.MULTILINE)
+
+
 def _compose(document: Document, text: str) -> yaml.Node | None:
     try:
-        loader = _Loader(text)
+        loader = _Loader(_MEMORY.sub(r'\1"memory:"\2', text))
         try:
             return loader.get_single_node()
         finally:
