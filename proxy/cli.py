@@ -43,7 +43,9 @@ def serve(
     """Serve the OpenAI API in front of the configured gateways."""
     with ExitStack() as stack:
         if sandbox:
-            config = stack.enter_context(serving.sandbox(_SANDBOX, port or 8080))
+            # Its own public address stands in its configuration: the port is chosen before.
+            port = serving.free_port() if port == 0 else port or 8080
+            config = stack.enter_context(serving.sandbox(_SANDBOX, port))
         loaded = _load(config)
         place = serving.Place(host or loaded.server.host, _port(port, loaded), workers)
         bound = loaded.model_copy(

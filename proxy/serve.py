@@ -91,6 +91,12 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         uvicorn.Server(settings).run([listener])
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with bind("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
+
+
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
 
