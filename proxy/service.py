@@ -29,7 +29,10 @@ class Service:
     runtime: Runtime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.store = open_store(self.config.store)
+        try:
+            self.store = open_store(self.config.store)
+        except ValueError as exc:  # an extra that is not installed
+            raise ConfigError([f"store: {exc}"]) from exc
         self.transports = Transports(Http1Transport(), Http1Transport(public_only=True))
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
         self.metrics = Metrics()
