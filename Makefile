@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	else exec $(BIN)/anygate serve --sandbox; fi
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from uvicorn.supervisors import Multiprocess
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.service import Service
+from proxy.store import open_store
 from translators import TRANSLATORS
 
 log = logging.getLogger("anygate")
@@ -64,7 +65,14 @@ def read(path: Path) -> Config:
 
 
 def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) -> None:
-    """Serve until a signal ends it. `ready` is told the port once it is bound."""
+    """Serve until a signal ends it. `ready` is told the port once it is bound.
+
+    Raises ConfigError where the configuration cannot be served here.
+    """
+    try:
+        open_store(config.store)
+    except ValueError as exc:  # the extra that it needs is not installed
+        raise ConfigError([f"store: {exc}"]) from exc
     served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()

@@ -29,10 +29,7 @@ class Service:
     runtime: Runtime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            self.store = open_store(self.config.store)
-        except ValueError as exc:  # an extra that is not installed
-            raise ConfigError([f"store: {exc}"]) from exc
+        self.store = open_store(self.config.store)
         self.transports = Transports(Http1Transport(), Http1Transport(public_only=True))
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
         self.metrics = Metrics()
