@@ -87,7 +87,7 @@ class Exchange:
     def __init__(self, connection: Connection, read_timeout: float | None) -> None:
         self._connection: Connection | None = connection
         self._loop = asyncio.get_running_loop()
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._head_size = 0
@@ -134,6 +134,7 @@ class Exchange:
         self._last = self._loop.time()
         if not self.status:
             self._head_size += len(data)
+        assert self._parser is not None, "a connection feeds no exchange that it has let go"
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as exc:
@@ -169,9 +170,9 @@ class Exchange:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if self.complete:
+        if self.complete or self._parser is None:
             return
+        status = self._parser.get_status_code()
         if status < 200:
             self.headers = []  # an interim answer: the real one follows
         else:
@@ -183,13 +184,15 @@ class Exchange:
             self._held += len(data)
 
     def on_message_complete(self) -> None:
-        if self.status and not self.complete:
+        if self.status and not self.complete and self._parser is not None:
             self.complete = True
             self._keep = self._parser.should_keep_alive()
 
     def _release(self, *, reusable: bool) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        # Both hold this exchange: kept, each request would leave a cycle to the garbage collector.
+        self._timer = self._parser = None
         connection, self._connection = self._connection, None
         if connection is not None:
             if self._paused:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -138,6 +139,10 @@ def worker() -> ASGIApp:
     _log_to_stderr()
     served = _Served(**json.loads(os.environ[_SERVED]))
     service = Service(_first(served), TRANSLATORS, load=served.read)
+    # What is there by now stays; requests leave hardly a cycle, so that looking for them can wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     return make_app(service, background=lambda: _attend(service, served))
 
 
@@ -216,6 +221,9 @@ def _ignore_hup() -> None:
 def _log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("anygate").setLevel(logging.INFO)
+    # What a line does not say need not be found out (logging's own advice on optimisation).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
