@@ -223,7 +223,7 @@ def _log_to_stderr() -> None:
     logging.getLogger("anygate").setLevel(logging.INFO)
     # What a line does not say need not be found out (logging's own advice on optimisation).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
 
 
 @contextlib.contextmanager
