@@ -15,7 +15,7 @@ from proxy.service import Service
 from translators import TRANSLATORS
 
 
-class _Server(uvicorn.Server):
+class ThreadServer(uvicorn.Server):
     """A server in a thread: it tells when it is up, and leaves signals to the main thread."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -41,7 +41,7 @@ def direct(path: Path) -> Iterator[tuple[str, str]]:
     settings = uvicorn.Config(
         make_app(service), log_config=None, access_log=False, lifespan="on", ws="none"
     )
-    server = _Server(settings)
+    server = ThreadServer(settings)
     listener = serve.bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()

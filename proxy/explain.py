@@ -8,6 +8,8 @@ import orjson
 from proxy import runtime
 from proxy.auth import ANONYMOUS
 from proxy.config import Config
+from proxy.endpoints.common import HANDLED
+from proxy.endpoints.videos import DEFAULTS
 from proxy.errors import ApiError
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime, Transports
@@ -24,7 +26,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "speech": {"input": "Hello", "voice": "alloy"},
 }
 _ALTERNATIVES = {"speech": (Capability.SOUND, Capability.MUSIC)}
-_HANDLED = frozenset({"n", "response_format", "stream", "stream_format"})
+_HANDLED = HANDLED | {"stream_format"}
 
 
 def offline(config: Config) -> Runtime:
@@ -43,7 +45,7 @@ def explained(config: Config, model: str, kind: str, given: list[str]) -> Iterat
     params = {**_SAMPLES[kind], **dict(_pair(one, kind) for one in given)}
     options = options_in(params.pop("provider_options", {}))
     capability = Capability(kind)
-    defaults = {"size": "720x1280", "seconds": "4"} if kind == "video" else {}
+    defaults = DEFAULTS if kind == "video" else {}
     ask = Ask(
         capability,
         params,

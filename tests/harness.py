@@ -21,6 +21,7 @@ import uvicorn
 
 from proxy.app import make_app
 from proxy.config import load
+from proxy.direct import ThreadServer
 from proxy.sandbox import Sandbox
 from proxy.serve import bind
 from proxy.service import Service
@@ -129,7 +130,7 @@ def proxy_in_thread(
         lifespan="on",
         ws="none",
     )
-    server = _Server(settings)
+    server = ThreadServer(settings)
     socket = bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([socket])), name="proxy")
     thread.start()
@@ -142,22 +143,6 @@ def proxy_in_thread(
         thread.join(20)
         socket.close()
         assert not thread.is_alive(), "the proxy did not stop"
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class ProxyProcess:

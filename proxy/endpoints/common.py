@@ -15,6 +15,8 @@ from translators.plan import options_in
 from translators.specs import from_text
 
 WAIT = 540.0  # seconds that a waiting endpoint waits for a client that names no timeout
+# What the endpoints that wait for pictures serve themselves: no target is asked for it.
+HANDLED = frozenset({"n", "response_format", "stream"})
 _OWN = frozenset({"model", "provider_options", "webhook_url"})
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import (
+    HANDLED,
     count,
     flag,
     json_response,
@@ -34,7 +35,6 @@ _MOST = 10
 _TRIES = 3  # to load a finished picture
 _PAUSE = 0.5  # seconds between them
 _LARGEST = 64 << 20  # bytes of one picture that is given out as base64
-_HANDLED = frozenset({"n", "response_format", "stream"})
 _FORMATS = ("b64_json", "url")
 _NO_USAGE = {
     "total_tokens": 0,
@@ -74,7 +74,7 @@ async def _make(request: Request, params: Params, capability: Capability) -> Res
     resolved = exchange.service.runtime.router.resolve(
         params.get("model"), capability, exchange.client
     )
-    ask = Ask(capability, without_own(params), options_of(params), handled=_HANDLED)
+    ask = Ask(capability, without_own(params), options_of(params), handled=HANDLED)
     tasks = count(params, "n", _MOST)
     job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
     if stream:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from proxy.endpoints import found, remakes, videos, views
 from proxy.endpoints.common import (
+    HANDLED,
     count,
     json_response,
     number_in_query,
@@ -34,7 +35,6 @@ _KINDS: Mapping[str, tuple[Capability, ...]] = {
 # What others of the proxy's endpoints make jobs of besides.
 _LISTED = (*_KINDS, "transcription", "chat")
 _PICTURES = ("image", "images", "mask", "image_url", "image_urls", "input_urls", "input_reference")
-_HANDLED = frozenset({"n", "response_format", "stream"})
 _MOST = 10
 
 
@@ -73,7 +73,7 @@ async def _placed(request: Request, kind: str, params: Params) -> Job:
         understood,
         options_of(params),
         defaults=videos.DEFAULTS if capability is Capability.VIDEO else {},
-        handled=_HANDLED,
+        handled=HANDLED,
         alternatives=tuple(others),
     )
     wish = Wish(

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 NANOS = 1_000_000_000  # a dollar
 _SLOTS = 720  # of a budget's window: an hour each of thirty days
+MINUTE = 60.0  # seconds over which `rpm` counts
+BUSY = 1.0  # seconds after which a client with too many requests under way may come again
 DIMENSIONS = ("day", "key", "route", "provider", "kind")
 
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import orjson
 
 from proxy.store import redis_account_scripts as scripts
+from proxy.store.due import SHORTEST_WAIT
 from proxy.store.money import (
+    BUSY,
     DIMENSIONS,
+    MINUTE,
     Admission,
     Budget,
     Charge,
@@ -24,10 +27,6 @@ from proxy.store.money import (
 from proxy.store.redis_index import COUNTED, milliseconds, postings, spent_by
 from proxy.store.redis_opened import Opened
 from proxy.store.redis_server import Server
-
-_MINUTE = 60.0
-_BUSY = 1.0  # seconds after which a client with too many requests under way may come again
-_SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
 
 
 class RedisAccounts(Opened):
@@ -43,7 +42,7 @@ class RedisAccounts(Opened):
         oldest = await self._lane.call(
             scripts.SPEND, bucket, limit - keep, now - window, now, next(self._hits), lasts
         )
-        return 0.0 if oldest is None else max(float(oldest) + window - now, _SHORTEST_WAIT)
+        return 0.0 if oldest is None else max(float(oldest) + window - now, SHORTEST_WAIT)
 
     async def admit(self, client: str, rates: Rates, *, holder: str, until: float) -> Admission:
         now = self._clock()
@@ -55,18 +54,18 @@ class RedisAccounts(Opened):
             until,
             "" if rates.rpm is None else rates.rpm,
             now,
-            now - _MINUTE,
+            now - MINUTE,
             next(self._hits),
-            milliseconds(_MINUTE),
+            milliseconds(MINUTE),
         )
-        reset = 0.0 if last is None else float(last) + _MINUTE - now
+        reset = 0.0 if last is None else float(last) + MINUTE - now
         if outcome == b"concurrency":
-            return Admission("concurrency", _BUSY, max(0, (rates.rpm or 0) - count), reset)
+            return Admission("concurrency", BUSY, max(0, (rates.rpm or 0) - count), reset)
         if outcome == b"rpm":
-            return Admission("rpm", float(first) + _MINUTE - now, 0, reset)
+            return Admission("rpm", float(first) + MINUTE - now, 0, reset)
         if rates.rpm is None:
             return Admission()
-        return Admission(remaining=rates.rpm - count - 1, reset=_MINUTE)
+        return Admission(remaining=rates.rpm - count - 1, reset=MINUTE)
 
     async def stay(self, places: Iterable[tuple[str, str]], until: float) -> None:
         named = [name for place in places for name in place]

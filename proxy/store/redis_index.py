@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from proxy.store.base import NOTIFY, Due, Job
+from proxy.store.base import Due, Job
+from proxy.store.due import queued
 from proxy.store.ids import sort_key
 from proxy.store.ledger import charge, usage
 from proxy.store.money import Charge, Counts, Line
@@ -177,10 +178,7 @@ def _rows(job: Job) -> Rows:
 
 
 def _queue(job: Job) -> dict[int, tuple[str, float]]:
-    calls = queue_name(job.provider, submitting=False)
-    hook = {} if job.notify_at is None else {NOTIFY: (calls, job.notify_at)}
-    return hook | {
-        index: (queue_name(job.provider, submitting=task.submitting), task.at)
-        for index, task in enumerate(job.tasks)
-        if task.at is not None and not task.ended
+    return {
+        index: (queue_name(job.provider, submitting=submitting), at)
+        for index, (submitting, at) in queued(job).items()
     }

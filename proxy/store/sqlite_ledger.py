@@ -11,7 +11,9 @@ from proxy.store.base import Job
 from proxy.store.ledger import charge
 from proxy.store.ledger import usage as used
 from proxy.store.money import (
+    BUSY,
     DIMENSIONS,
+    MINUTE,
     Admission,
     Budget,
     Charge,
@@ -22,8 +24,6 @@ from proxy.store.money import (
     nanos,
 )
 
-_MINUTE = 60.0
-_BUSY = 1.0  # seconds after which a client with too many requests under way may come again
 _SUMS = ("requests", "failed", "prompt_tokens", "completion_tokens", "nanos")
 
 
@@ -53,15 +53,15 @@ def _count(db: sqlite3.Connection, bucket: str, rpm: int | None, now: float) -> 
     """A log of one row a hit, as the limits of providers have it."""
     if rpm is None:
         return Admission()
-    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - _MINUTE))
+    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - MINUTE))
     admission = _left(db, bucket, rpm, now)
     if admission.remaining:
         db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
-        return Admission(remaining=admission.remaining - 1, reset=_MINUTE)
+        return Admission(remaining=admission.remaining - 1, reset=MINUTE)
     (at,) = db.execute(
         "SELECT at FROM hits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?", (bucket, rpm - 1)
     ).fetchone()
-    return Admission("rpm", at + _MINUTE - now, 0, admission.reset)
+    return Admission("rpm", at + MINUTE - now, 0, admission.reset)
 
 
 def _left(
@@ -69,10 +69,10 @@ def _left(
 ) -> Admission:
     """How much of the minute is left, without counting anything."""
     count, last = db.execute(
-        "SELECT count(*), max(at) FROM hits WHERE bucket = ? AND at > ?", (bucket, now - _MINUTE)
+        "SELECT count(*), max(at) FROM hits WHERE bucket = ? AND at > ?", (bucket, now - MINUTE)
     ).fetchone()
-    reset = 0.0 if last is None else last + _MINUTE - now
-    return Admission(refused, _BUSY, max(0, (rpm or 0) - count), reset)
+    reset = 0.0 if last is None else last + MINUTE - now
+    return Admission(refused, BUSY, max(0, (rpm or 0) - count), reset)
 
 
 def stay(db: sqlite3.Connection, places: list[Place]) -> None:

@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from proxy.store.base import NOTIFY, Due, Job
-
-_SHORTEST_WAIT = 0.001  # a wait that rounds to 0.0 would mean "taken"
+from proxy.store.base import Due, Job
+from proxy.store.due import SHORTEST_WAIT, queued
 
 
 class Wanted(NamedTuple):
@@ -47,12 +46,7 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
 
 
 def _rows(job: Job) -> dict[int, tuple[str, bool, float]]:
-    hook = {} if job.notify_at is None else {NOTIFY: (job.provider, False, job.notify_at)}
-    return hook | {
-        index: (job.provider, task.submitting, task.at)
-        for index, task in enumerate(job.tasks)
-        if task.at is not None and not task.ended
-    }
+    return {index: (job.provider, *row) for index, row in queued(job).items()}
 
 
 def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
@@ -124,6 +118,6 @@ def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now:
         (bucket, allowed - 1),
     ).fetchone()
     if row is not None:
-        return max(float(row[0]) + window - now, _SHORTEST_WAIT)
+        return max(float(row[0]) + window - now, SHORTEST_WAIT)
     db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
     return 0.0
