@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs bench clean
+.PHONY: run test check format docs bench bench-long bench-peers bench-engines fuzz storm clean
 
 # Against the real gateways where a .env with their keys lies here, in the sandbox otherwise.
 run: $(VENV)/.run
@@ -11,6 +11,14 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# What the suite tries with a few examples, with FUZZ times as many, other ones each time.
+fuzz: $(VENV)/.dev
+	FUZZ=$${FUZZ:-50} $(BIN)/python -m pytest -n 2 --dist worksteal -m fuzz -o timeout=3600
+
+# kill -9 on two replicas with one Valkey, ten times each, under two hundred orders.
+storm: $(VENV)/.dev
+	$(BIN)/python -m tests.storm
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -21,9 +29,22 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# CPU time a request and a streamed chunk, against nginx where it is installed.
+# Every figure of docs/performance.md, against nginx where it is installed: some five minutes on two idle processors.
+# `make bench ONLY="plain streams"` prints some; `$(BIN)/python -m bench --list` names them.
 bench: $(VENV)/.dev
-	$(BIN)/python bench/chat.py
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+# The same with 500,000 requests and 10,000 broken-off streams.
+bench-long: $(VENV)/.dev
+	$(BIN)/python -m bench --long $(if $(ONLY),--only $(ONLY))
+
+# LiteLLM, Portkey's gateway and Bifrost, each in an environment of its own under .bench/.
+bench-peers: $(VENV)/.dev
+	$(BIN)/python -m bench.peers
+
+# The client engines that could stand behind httpx's interface.
+bench-engines: $(VENV)/.dev
+	$(BIN)/python -m bench.engines
 
 # The generated parts of the documentation.
 docs: $(VENV)/.dev

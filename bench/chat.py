@@ -1,172 +1,149 @@
-"""`make bench`: what a chat request and a streamed chunk cost, against nginx where it is installed.
+"""Goals 1, 2 and 8: what a chat request and a streamed chunk cost, and a thousand streams at once."""
 
-Servers are pinned to the first processor, load and upstream to the second. The figures are CPU time a
-request of the server's whole process tree, and its ratio to nginx's in the same run: throughput depends on the
-machine, and is only printed beside them.
-"""
+from contextlib import ExitStack
+from dataclasses import replace
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from bench import servers
+from bench.measure import (
+    MB,
+    PLAIN,
+    STREAM_BODY,
+    STREAMS,
+    Cost,
+    Figure,
+    Run,
+    cost,
+    in_turn,
+    load,
+    ratio,
+)
+from bench.process import BenchError, Process
 
-HERE = Path(__file__).parent
-TICK = os.sysconf("SC_CLK_TCK")
-SECONDS, ROUNDS, CONNECTIONS, STREAMS = 4.0, 3, 64, 200
-
-CONFIG = """
-server: {{port: {port}}}
-providers: {{local: {{translator: openai, api_key: sk-bench-gateway, base_url: "http://127.0.0.1:{upstream}/v1"}}}}
-models: {{m: local/m}}
-keys: [{{name: bench, key: sk-bench-client}}]
-store: "memory:"
-"""
-NGINX = """
-{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
-events {{ worker_connections 8192; }}
-http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  upstream u {{ server 127.0.0.1:{upstream}; keepalive 1024; keepalive_requests 10000000; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096; keepalive_requests 10000000;
-    location / {{ proxy_pass http://u; proxy_http_version 1.1;
-      proxy_set_header Connection ""; proxy_buffering off; }} }} }}
-"""
+PACED, PACE = 1000, 100  # streams, ms between chunks
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def process(command: list[str], cpu: int, port: int) -> Iterator[int]:
-    """A server on one processor, up as soon as its port answers; its process id."""
-    made = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
-    )
-    try:
-        for _ in range(1000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.01)
-        yield made.pid
-    finally:
-        made.terminate()
-        made.wait()
-
-
-def tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in tree(int(child)))]
-
-
-def cpu_time(pid: int) -> float:
-    """Seconds of user and system time of a process and its children."""
-    ticks = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICK
-
-
-def memory(pid: int) -> float:
-    """Resident MB of a process and its children."""
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in tree(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def load(port: int, connections: int, seconds: float, kind: str) -> dict[str, float]:
-    command = [
-        sys.executable,
-        str(HERE / "load.py"),
-        str(port),
-        str(connections),
-        str(seconds),
-        kind,
-    ]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        check=True,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {1}),
-    )
-    found: dict[str, float] = json.loads(done.stdout)
-    if found["failures"]:
-        raise SystemExit(f"{found['failures']} of {found['answers']} requests failed")
-    return found
-
-
-def measure(pid: int, port: int, kind: str) -> dict[str, float]:
-    """µs of CPU an answer (or a chunk), answers a second, resident MB."""
-    load(port, 8, 0.5, kind if kind == "whole" else "whole")
-    before = cpu_time(pid)
-    found = load(
-        port, CONNECTIONS if kind == "whole" else STREAMS, SECONDS if kind == "whole" else 0.0, kind
-    )
-    spent = cpu_time(pid) - before
-    number = found["answers"] if kind == "whole" else found["chunks"]
-    return {"cpu": spent / number * 1e6, "rate": number / found["seconds"], "rss": memory(pid)}
-
-
-@contextmanager
-def servers(folder: Path) -> Iterator[dict[str, tuple[int, int]]]:
-    """Name → process id and port of everything that is compared."""
+def plain(run: Run) -> list[Figure]:
+    """CPU a request and memory, against nginx and against what uvicorn and Starlette take alone."""
     with ExitStack() as stack:
-        upstream = free_port()
-        stack.enter_context(
-            process([sys.executable, str(HERE / "upstream.py"), str(upstream)], 1, upstream)
+        up = stack.enter_context(servers.gateway(run.folder))
+        compared = [
+            stack.enter_context(servers.nginx(run.folder, up.port)),
+            stack.enter_context(servers.bare(run.folder)),
+            stack.enter_context(servers.anygate(run.folder, up.port)),
+        ]
+        found = in_turn(run, compared, lambda one: requests(run, one))
+    ours = found["anygate"]
+    figures = [
+        Figure("1", "plain chat: CPU a request", ours.cpu, "µs", _rate(ours)),
+        Figure("1", "plain chat: memory", ours.memory, "MB"),
+        Figure(
+            "1",
+            "… of which uvicorn and Starlette alone",
+            found["uvicorn + Starlette"].cpu,
+            "µs",
+            _rate(found["uvicorn + Starlette"]),
+        ),
+    ]
+    if "nginx" in found:
+        theirs = found["nginx"]
+        times = Figure("1", "plain chat: CPU, times nginx's", ratio(found, "anygate", "nginx"), "×")
+        figures.insert(0, replace(times.at_most(12), beside=f"nginx: {theirs.said('request')}"))
+    return figures
+
+
+def streams(run: Run) -> list[Figure]:
+    """CPU a chunk of 200 streams at once, 100 chunks each, 20 ms apart."""
+    with ExitStack() as stack:
+        up = stack.enter_context(servers.gateway(run.folder))
+        compared = [
+            stack.enter_context(servers.nginx(run.folder, up.port)),
+            stack.enter_context(servers.anygate(run.folder, up.port)),
+        ]
+        found = in_turn(run, compared, chunks)
+    ours = found["anygate"]
+    figures = [
+        Figure("2", "streamed chunk: CPU", ours.cpu, "µs", f"{ours.memory:.0f} MB"),
+    ]
+    if "nginx" in found:
+        theirs = found["nginx"]
+        beside = f"nginx: {theirs.cpu:.1f} µs, {theirs.memory:.0f} MB"
+        times = ratio(found, "anygate", "nginx")
+        figures.insert(
+            0, Figure("2", "streamed chunk: CPU, times nginx's", times, "×", beside).at_most(2.5)
         )
-        found = {}
-        if shutil.which("nginx"):
-            port = free_port()
-            path = folder / "nginx.conf"
-            user = "user root;" if os.geteuid() == 0 else ""
-            path.write_text(NGINX.format(folder=folder, upstream=upstream, port=port, user=user))
-            found["nginx"] = stack.enter_context(process(["nginx", "-c", str(path)], 0, port)), port
-        port = free_port()
-        path = folder / "config.yaml"
-        path.write_text(CONFIG.format(port=port, upstream=upstream))
-        command = [sys.executable, "-m", "proxy", "serve", "--config", str(path)]
-        found["anygate"] = stack.enter_context(process(command, 0, port)), port
-        yield found
+    return figures
 
 
-def main() -> None:
-    if len(os.sched_getaffinity(0)) < 2:
-        raise SystemExit("the benchmark wants two processors")
-    with tempfile.TemporaryDirectory() as name, servers(Path(name)) as found:
-        for kind, unit in (("whole", "request"), ("stream", "chunk")):
-            print(f"\n{kind}: CPU a {unit} (median of {ROUNDS} rounds, servers in turn)")
-            results: dict[str, list[dict[str, float]]] = {server: [] for server in found}
-            for _ in range(ROUNDS):
-                for server, (pid, port) in found.items():
-                    results[server].append(measure(pid, port, kind))
-            middle = {
-                server: sorted(rounds, key=lambda one: one["cpu"])[ROUNDS // 2]
-                for server, rounds in results.items()
-            }
-            for server, one in middle.items():
-                ratio = (
-                    f"{one['cpu'] / middle['nginx']['cpu']:6.1f} x nginx"
-                    if "nginx" in middle
-                    else ""
-                )
-                print(
-                    f"  {server:8} {one['cpu']:8.1f} µs {ratio:16} {one['rate']:9.0f}/s {one['rss']:7.1f} MB"
-                )
+def paced(run: Run) -> list[Figure]:
+    """1,000 streams at once, a chunk every 100 ms: none lost, and how late they come."""
+    each = run.sized(100, quick=20)
+    body = {**STREAM_BODY, "max_tokens": each, "seed": PACE}
+    spec = replace(STREAMS, body=body, connections=PACED, spread=PACE / 1000)
+    late, figures = {}, []
+    with ExitStack() as stack:
+        up = stack.enter_context(servers.gateway(run.folder))
+        proxy = stack.enter_context(servers.anygate(run.folder, up.port))
+        for one in (stack.enter_context(servers.nginx(run.folder, up.port)), proxy):
+            if one is None:
+                continue
+            before = one.cpu()
+            found = load(one, spec, failures=True)
+            late[one.name] = found["late99"] * 1000
+            share = (one.cpu() - before) / found["seconds"] * 100
+            lost = PACED * each - found["due"] + found["failures"]
+            if one is proxy:
+                figures = [_lost(lost, found["failure"]), _memory(proxy)]
+                beside = f"median {found['late50'] * 1000:.1f} ms, {share:.0f} % of the core"
+            elif lost:
+                raise BenchError(f"nginx lost {lost} chunks: the load is more than core 1 carries")
+    beyond = late["anygate"] - late.get("nginx", 0.0)
+    what = Figure("2", "… lateness, 99th percentile beyond nginx's", beyond, "ms", beside)
+    return [*figures, what.at_most(50)]
 
 
-if __name__ == "__main__":
-    main()
+def workers(run: Run) -> list[Figure]:
+    """CPU a request and a chunk with two workers, against one with the same store."""
+    figures = []
+    with ExitStack() as stack:
+        up = stack.enter_context(servers.gateway(run.folder))
+        made = {}
+        for number in (1, 2):
+            name = f"workers-{number}"
+            store = servers.sqlite(run.folder, name)
+            made[name] = stack.enter_context(
+                servers.anygate(run.folder, up.port, name=name, workers=number, store=store)
+            )
+        for what, measure in (
+            ("request", lambda one: requests(run, one)),
+            ("chunk", chunks),
+        ):
+            found = in_turn(run, list(made.values()), measure)
+            times = ratio(found, "workers-2", "workers-1")
+            beside = " against ".join(f"{found[name].cpu:.1f} µs" for name in reversed(made))
+            name = f"two workers: CPU a {what}, times that of one"
+            figures.append(
+                Figure("8", name, times, "×", beside).at_most(1.1, "unchanged (≤ 1.1 ×)")
+            )
+    return figures
+
+
+def requests(run: Run, server: Process) -> Cost:
+    """Plain chat over 64 connections, after a moment to warm up."""
+    load(server, replace(PLAIN, connections=8, seconds=0.3))
+    return cost(server, replace(PLAIN, seconds=run.seconds))
+
+
+def chunks(server: Process) -> Cost:
+    return cost(server, STREAMS, per="chunks")
+
+
+def _rate(one: Cost) -> str:
+    return f"{one.rate:,.0f}/s"
+
+
+def _lost(lost: int, why: str) -> Figure:
+    return Figure("2", "1,000 streams at once: lost chunks", lost, "", why).at_most(0, "0")
+
+
+def _memory(server: Process) -> Figure:
+    return Figure("2", "… memory", server.memory() / MB, "MB").at_most(150)

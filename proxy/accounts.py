@@ -9,33 +9,44 @@ import httpx
 
 from proxy.config import Provider
 from proxy.errors import Throttled
+from proxy.health import Health, Told
 from translators.core import Translator
 
 Origin = tuple[str, str, int]
 
 
 class Slots:
-    """At most `limit` requests at once, and as many again waiting; more are refused."""
+    """At most `limit` requests at once (`busy`), and as many again `waiting`; more are refused."""
 
     def __init__(self, provider: str, limit: int) -> None:
         self._provider = provider
         self._limit = limit
-        self._waiting = 0
+        self.waiting = 0
+        self.busy = 0
         self._gate = asyncio.Semaphore(limit)
 
-    async def acquire(self) -> None:
-        if not self._gate.locked():
+    async def acquire(self, patience: float | None) -> None:
+        """Take a place, waiting up to `patience` seconds for one; raises Throttled."""
+        if self._gate.locked():
+            await self._wait(patience)
+        else:
             await self._gate.acquire()
-            return
-        if self._waiting >= self._limit:
+        self.busy += 1
+
+    async def _wait(self, patience: float | None) -> None:
+        if self.waiting >= self._limit:
             raise Throttled(self._provider, 1.0)
-        self._waiting += 1
+        self.waiting += 1
         try:
-            await self._gate.acquire()
+            async with asyncio.timeout(patience):
+                await self._gate.acquire()
+        except TimeoutError as exc:
+            raise Throttled(self._provider, 1.0) from exc
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def release(self) -> None:
+        self.busy -= 1
         self._gate.release()
 
 
@@ -47,6 +58,7 @@ class Account:
     config: Provider
     row: Translator
     slots: Slots = field(repr=False)
+    health: Health = field(repr=False, compare=False)
     # (path, accept) → the URL and headers of its requests, parsed once: they hold the key.
     prepared: dict[tuple[str, str], tuple[httpx.URL, httpx.Headers]] = field(
         default_factory=dict, repr=False, compare=False
@@ -70,8 +82,10 @@ class Account:
         return origin_of(self.base_url)
 
 
-def account(name: str, config: Provider, row: Translator) -> Account:
-    return Account(name, config, row, Slots(name, config.max_concurrency))
+def account(name: str, config: Provider, row: Translator, told: Told | None = None) -> Account:
+    """A fresh one, with nothing under way. `told`: who counts its failures."""
+    slots = Slots(name, config.max_concurrency)
+    return Account(name, config, row, slots, Health(name, config.breaker, told))
 
 
 def origin_of(url: str) -> Origin:

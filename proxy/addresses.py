@@ -7,6 +7,8 @@ import socket
 import httpx
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that is routed of IPv6; outside lie IPv4-compatible, site-local and translators' own addresses.
+_GLOBAL6 = ipaddress.ip_network("2000::/3")
 
 
 class NotPublic(httpx.ConnectError):
@@ -22,6 +24,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip not in _GLOBAL6:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

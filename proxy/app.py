@@ -17,6 +17,7 @@ from proxy.endpoints import (
     audio,
     callbacks,
     chat,
+    description,
     forward,
     images,
     jobs,
@@ -26,6 +27,7 @@ from proxy.endpoints import (
     usage,
     videos,
 )
+from proxy.patience import Watch
 from proxy.service import Service
 
 ROUTES = [
@@ -63,6 +65,7 @@ ROUTES = [
     Route("/healthz", operations.health, methods=["GET"]),
     Route("/readyz", operations.ready, methods=["GET"]),
     Route("/metrics", operations.metrics, methods=["GET"]),
+    Route("/openapi.json", description.described, methods=["GET"]),
     Route("/media/{name}", operations.media, methods=["GET"]),
 ]
 
@@ -85,11 +88,11 @@ def make_app(
     """
 
     @asynccontextmanager
-    async def lifespan(app: object) -> AsyncIterator[None]:
+    async def lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
         await service.start()
         beside = asyncio.create_task(background()) if background else None
         try:
-            yield
+            yield {"watch": Watch(lambda: service.config.server.timeout)}
         finally:
             if beside is not None:
                 beside.cancel()

@@ -37,27 +37,37 @@ class Gate:
 
     def __init__(self, config: Config) -> None:
         self._keys = (
-            None if config.keys is None else {key.digest: _client(key) for key in config.keys}
+            None
+            if config.keys is None
+            else {bytes.fromhex(key.digest): _client(key) for key in config.keys}
         )
         self._hosts = None if self._keys is not None else _own_hosts(config)
         self._public = _hostname(config.server.public_url or "") or None
+        self._metrics_key = config.server.metrics_key
 
-    def client(self, headers: Mapping[str, str]) -> Client:
-        """The client of a request; raises ApiError 401."""
+    def client(self, headers: Mapping[bytes, bytes]) -> Client:
+        """The client of a request by its headers, named in lower case; raises ApiError 401."""
         if self._keys is None:
             return ANONYMOUS
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key:
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not key:
             raise _unauthenticated("You didn't provide an API key in an Authorization header.")
-        digest = sha256(key.strip().encode()).hexdigest()
-        client = self._keys.get(digest)
-        # What is looked up is a digest that nobody can steer towards another's; the comparison
-        # keeps the promise of constant time for whoever reads this without that thought.
-        if client is None or not any(hmac.compare_digest(digest, one) for one in self._keys):
+        # What is looked up is a digest, which nobody can steer towards another's: how long that
+        # takes tells nothing of a key.
+        client = self._keys.get(sha256(key.strip()).digest())
+        if client is None:
             raise _unauthenticated("Incorrect API key provided.")
         return client
 
-    def check_page(self, headers: Mapping[str, str]) -> None:
+    def check_metrics(self, headers: Mapping[bytes, bytes]) -> None:
+        """Whether the metrics may be read; raises ApiError 401."""
+        if self._metrics_key is not None:
+            wanted = f"Bearer {self._metrics_key.get_secret_value()}"
+            given = headers.get(b"authorization", b"")
+            if not hmac.compare_digest(given, wanted.encode()):
+                raise _unauthenticated("The metrics want server.metrics_key as their Bearer token.")
+
+    def check_page(self, headers: Mapping[bytes, bytes]) -> None:
         """Refuse what a web page sends through a browser to a proxy without keys: ApiError 403.
 
         A page's request carries its Origin; one that got a name of its own to point here (DNS
@@ -65,12 +75,13 @@ class Gate:
         """
         if self._hosts is None:
             return
-        host = _hostname("//" + headers.get("host", ""))
+        said = headers.get(b"host", b"").decode("latin-1")
+        host = _hostname("//" + said)
         anyone = not self._hosts
         if not anyone and host not in self._hosts and not _is_loopback(host):
-            raise _foreign("Host", headers.get("host", ""))
-        origin = headers.get("origin")
-        if origin is not None:
+            raise _foreign("Host", said)
+        if (given := headers.get(b"origin")) is not None:
+            origin = given.decode("latin-1")
             name = _hostname(origin)
             # A server in front may have put its own Host in the place of the public one.
             same = name and name in (host, self._public)
@@ -79,8 +90,8 @@ class Gate:
 
 
 def _client(key: ClientKey) -> Client:
-    limited = key.rpm is not None or key.concurrency is not None
-    rates = Rates(key.rpm, key.concurrency) if limited else None
+    limited = (key.rpm, key.concurrency, key.tpm) != (None, None, None)
+    rates = Rates(key.rpm, key.concurrency, key.tpm) if limited else None
     budget = None if key.budget_usd is None else Budget(key.budget_usd, key.budget_window)
     return Client(key.name, key.models, rates, budget)
 

@@ -8,12 +8,14 @@ for before the last.
 
 import asyncio
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Send
+
+from proxy.turn import Turn
 
 _PIECE = 1 << 16
 
 
-async def deliver(message: Message, receive: Receive, send: Send) -> bool:
+async def deliver(message: Message, turn: Turn, send: Send) -> bool:
     """Send a part of an answer; whether that was its end, and the client still there."""
     if message["type"] != "http.response.body":
         await send(message)
@@ -24,17 +26,7 @@ async def deliver(message: Message, receive: Receive, send: Send) -> bool:
     for start in range(0, last, _PIECE):
         piece = bytes(body[start : start + _PIECE])
         await send({"type": "http.response.body", "body": piece, "more_body": True})
-    there = not more and not await _gone(receive)
+    await asyncio.sleep(0)  # the loop looks at its sockets
+    there = not more and not turn.gone
     await send({"type": "http.response.body", "body": bytes(body[last:]), "more_body": more})
     return there
-
-
-async def _gone(receive: Receive) -> bool:
-    """Whether the client has disconnected by now; its request has been read before."""
-    message = asyncio.ensure_future(receive())
-    await asyncio.wait([message], timeout=0)
-    if message.done():
-        return bool(message.result()["type"] == "http.disconnect")
-    message.cancel()
-    await asyncio.gather(message, return_exceptions=True)
-    return False

@@ -38,9 +38,7 @@ def direct(path: Path) -> Iterator[tuple[str, str]]:
     """URL and client key of a proxy that lives as long as the block; its store is the configuration's."""
     config = serve.read(path)
     service = Service(config, TRANSLATORS)
-    settings = uvicorn.Config(
-        make_app(service), log_config=None, access_log=False, lifespan="on", ws="none"
-    )
+    settings = uvicorn.Config(make_app(service), **serve.settings_for(config))
     server = ThreadServer(settings)
     listener = serve.bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))

@@ -6,7 +6,7 @@ have taken the request. It knows no gateway and no endpoint.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -14,8 +14,8 @@ import orjson
 from proxy.accounts import Account, Origin
 from proxy.errors import Throttled, Unreachable
 from proxy.transport import Body
-from proxy.wire import AGENT, checked_origin, lost, multipart, read_whole
-from translators.core import Answer, Request
+from proxy.wire import AGENT, joined, lost, multipart, place_of, read_whole
+from translators.core import Answer, Request, from_json
 
 _MAX_HOPS = 5
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
@@ -102,10 +102,10 @@ class Driver:
         """
         for _ in range(_MAX_HOPS):
             sent = {"accept-encoding": "identity", "user-agent": AGENT, **(headers or {})}
-            origin = checked_origin(url)
+            place, origin = place_of(url)
             if account is not None and origin == account.origin:
                 sent.update(account.row.auth(account.key))
-            request = httpx.Request("GET", url, headers=sent)
+            request = httpx.Request("GET", place, headers=sent)
             request.extensions["timeout"] = {"connect": 10.0, "read": 60.0}
             transport = self._named if origin in self._origins else self._public
             answer = await _handle(transport, request, "the file's server")
@@ -113,7 +113,7 @@ class Driver:
             if answer.status_code not in (301, 302, 303, 307, 308) or not target:
                 return answer
             await answer.aclose()
-            url = urljoin(url, target)
+            url = joined(url, target)
         raise Unreachable("the file's server redirects too often")
 
     async def call(
@@ -124,7 +124,7 @@ class Driver:
         Raises Unreachable or Lost. Redirects are not followed, and no key goes along.
         """
         sent = {"user-agent": AGENT, "accept-encoding": "identity", **headers}
-        request = httpx.Request("POST", url, headers=sent, content=body)
+        request = httpx.Request("POST", place_of(url)[0], headers=sent, content=body)
         request.extensions["timeout"] = {"connect": 5.0, "read": 10.0}
         transport = self._named if private else self._public
         answer = await _handle(transport, request, "the webhook's receiver")
@@ -191,7 +191,8 @@ class Sending:
     async def __aenter__(self) -> httpx.Response:
         account = self._account
         await self._driver.within_rpm(account, self._poll)
-        await account.slots.acquire()
+        # A submit waits on, as long as its job has time: nobody waits for its connection.
+        await account.slots.acquire(None if self._first else account.config.timeout.queue)
         try:
             if self._first is not None:
                 await self._first()
@@ -218,7 +219,8 @@ async def _handle(
     try:
         return await transport.handle_async_request(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as exc:
-        raise Unreachable(f"{who} cannot be reached") from exc
+        timed_out = isinstance(exc, httpx.ConnectTimeout)
+        raise Unreachable(f"{who} cannot be reached", timed_out=timed_out) from exc
     except httpx.HTTPError as exc:
         raise lost(exc, who) from exc
 
@@ -226,6 +228,6 @@ async def _handle(
 def _json(raw: bytes) -> Any:
     """The JSON an answer holds, whatever its Content-Type says; None where it holds none."""
     try:
-        return orjson.loads(raw)
+        return from_json(raw)
     except orjson.JSONDecodeError:
         return None

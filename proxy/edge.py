@@ -1,11 +1,9 @@
 """The outermost layer: request ids, who may come in, errors as OpenAI's envelope, log and metrics."""
 
 import logging
-import time
 import traceback
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,8 +13,8 @@ from proxy.errors import INVALID, ApiError, internal, invalid, not_found, to_api
 from proxy.exchange import Exchange
 from proxy.service import Service
 from proxy.store.money import Rates
+from proxy.turn import turn_of
 
-log = logging.getLogger("anygate.access")
 faults = logging.getLogger("anygate.errors")
 
 
@@ -35,8 +33,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return await self._app(scope, receive, send)
         exchange = scope["anygate"] = Exchange(self._service)
         status = 0
 
@@ -44,11 +41,12 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                exchange.first_byte = exchange.age
                 message["headers"] = [*message["headers"], *_headers(exchange)]
-            if exchange.place is None and exchange.delivers is None:
-                await send(message)
+            if exchange.settles:
+                await self._settled(exchange, message, scope, send)
             else:
-                await self._accounted(exchange, message, receive, send)
+                await send(message)
 
         try:
             if (rates := self._admit(scope, exchange)) is not None:
@@ -67,35 +65,33 @@ class Edge:
             if exchange.place is not None:  # its client has gone
                 await self._service.limiter.leave(exchange)
 
-    async def _accounted(
-        self, exchange: Exchange, message: Message, receive: Receive, send: Send
+    async def _settled(
+        self, exchange: Exchange, message: Message, scope: Scope, send: Send
     ) -> None:
         """Send a part of an answer at whose end something is settled."""
         if exchange.place is not None and exchange.place.ends_with(message):
             await self._service.limiter.leave(exchange)
         if exchange.delivers is None:
             await send(message)
-        elif await deliver(message, receive, send):
+        elif await deliver(message, turn_of(scope), send):
             await self._service.jobs.delivered(exchange.delivers)
 
     def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
-        headers = Headers(scope=scope)
+        self._service.metrics.begun += 1
+        # Of a header that is there twice the first counts, as for whoever reads the list.
+        headers = dict(reversed(scope["headers"]))
         gate = self._service.runtime.gate
-        path = scope["path"]
         gate.check_page(headers)
-        if path.startswith("/v1/"):
+        if scope["path"].startswith("/v1/"):
             exchange.client = gate.client(headers)
         return exchange.client.rates if scope["method"] == "POST" else None
 
     def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
-        seconds = time.monotonic() - exchange.started
-        metrics = self._service.metrics
-        metrics.requests.labels(exchange.endpoint, exchange.provider, str(status)).inc()
-        metrics.seconds.labels(exchange.endpoint).observe(seconds)
+        seconds = exchange.age
+        self._service.metrics.answered(exchange, status, seconds)
         self._service.usage.record(exchange, status)
-        if log.isEnabledFor(logging.INFO):
-            log.info("%s", _line(scope, exchange, status, seconds))
+        self._service.access.add(scope, exchange, status, seconds)
 
 
 def tell(exc: Exception, exchange: Exchange) -> ApiError:
@@ -115,24 +111,8 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
 
 def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """What every answer has, whoever made it."""
-    headers = [(n.encode("latin-1"), _safe(v)) for n, v in exchange.headers.items()]
+    headers = [(n.encode(), _safe(v)) for n, v in exchange.headers.items()]
     return [(b"x-request-id", exchange.id.encode()), *headers]
-
-
-def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> str:
-    return orjson.dumps(
-        {
-            "time": round(time.time(), 3),
-            "id": exchange.id,
-            "method": scope["method"],
-            "endpoint": exchange.endpoint,
-            "key": exchange.client.name,
-            "target": exchange.target,
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-            "job": exchange.headers.get("x-anygate-job"),
-        }
-    ).decode()
 
 
 def _from_http(exc: HTTPException) -> ApiError:

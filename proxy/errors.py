@@ -25,7 +25,11 @@ class GatewayDown(Exception):
 
 
 class Unreachable(GatewayDown):
-    """No connection could be made."""
+    """No connection could be made. `timed_out`: that was waited for in vain."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
 
 
 class Throttled(GatewayDown):

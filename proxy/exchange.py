@@ -1,9 +1,9 @@
 """What one request carries with it from the edge to its endpoint and into the log."""
 
-import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from random import getrandbits
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 class Exchange:
     """One request. `headers`: of its answer, whatever that turns out to be; `delivers`: the id of the job
     whose outcome that answer tells; `tally`: of a request that passes through; `place`: among those of its
-    client that are under way, where they are limited."""
+    client that are under way, where they are limited; `first_byte`: seconds until the answer's body began;
+    `streamed`: that is events; `asked`: the parameters of its body."""
 
     service: "Service"
-    id: str = field(default_factory=lambda: "req_" + secrets.token_hex(12))
+    id: str = field(default_factory=lambda: f"req_{getrandbits(96):024x}")
     started: float = field(default_factory=time.monotonic)
     client: Client = ANONYMOUS
     endpoint: str = "other"
@@ -33,6 +34,14 @@ class Exchange:
     route: str = ""
     tally: "Tally | None" = None
     place: "Place | None" = None
+    first_byte: float | None = None
+    streamed: bool = False
+    asked: Any = None
+
+    @property
+    def settles(self) -> bool:
+        """Whether something is settled at the end of its answer."""
+        return self.place is not None or self.delivers is not None
 
     @property
     def age(self) -> float:

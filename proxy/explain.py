@@ -57,7 +57,8 @@ def explained(config: Config, model: str, kind: str, given: list[str]) -> Iterat
     )
     try:
         resolved = made.router.resolve(model, capability, ANONYMOUS)
-        candidates = made.router.candidates(resolved, ask)
+        # In the config's order, whatever chance has made of it.
+        candidates = made.router.candidates(made.router.find(resolved.name) or resolved, ask)
     except ApiError as exc:
         raise ValueError(exc.message) from exc
     for candidate in candidates:

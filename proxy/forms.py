@@ -10,7 +10,6 @@ A form's text becomes `FormText`, a file a `Source`, and brackets in names nesti
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -19,11 +18,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from proxy.errors import INVALID, ApiError, invalid
+from proxy.exchange import exchange_of
 from proxy.sniff import HEAD, OCTETS, essence, sniff
-from translators.core import FormText, Source
+from translators.core import FormText, Source, from_json
 from translators.errors import type_name
 
-MAX_DEPTH = 64  # levels of a JSON body
 MAX_NESTING = 8  # levels of a form field's name
 MAX_FIELDS = 1000
 
@@ -45,7 +44,7 @@ async def read_json(request: Request, limit: int) -> dict[str, Any]:
 
     Raises ApiError: request_too_large, invalid_json (also for another Content-Type), invalid_type.
     """
-    return await _read_object(request, limit, "application/json")
+    return _kept(request, await _read_object(request, limit, "application/json"))
 
 
 async def read_params(request: Request, limit: int) -> dict[str, Any]:
@@ -55,8 +54,8 @@ async def read_params(request: Request, limit: int) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type")
     if essence(kind) == _FORM:
-        return await _read_form(_chunks(request, limit), kind or "")
-    return await _read_object(request, limit, f"application/json or {_FORM}")
+        return _kept(request, await _read_form(_chunks(request, limit), kind or ""))
+    return _kept(request, await _read_object(request, limit, f"application/json or {_FORM}"))
 
 
 def nested(fields: list[tuple[str, Leaf]]) -> dict[str, Any]:
@@ -66,6 +65,11 @@ def nested(fields: list[tuple[str, Leaf]]) -> dict[str, Any]:
         base, *keys = _path(name)
         groups.setdefault(base, []).append((tuple(keys), value))
     return {base: _nest(items, base) for base, items in groups.items()}
+
+
+def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
+    exchange_of(request).asked = params  # for the access log, if that is to hold it
+    return params
 
 
 async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -91,14 +95,11 @@ async def _read_object(request: Request, limit: int, types: str) -> dict[str, An
         _check_json_type(kind, types)
     raw = b"".join([chunk async for chunk in _chunks(request, limit)])
     try:
-        value = orjson.loads(raw)
+        value = from_json(raw)
     except orjson.JSONDecodeError as exc:
         raise _broken(exc.msg if raw else "it is empty", "body is not valid JSON") from exc
     if not isinstance(value, dict):
         raise invalid(f"The body must be an object, not {type_name(value)}.", code="invalid_type")
-    # Few brackets cannot be deep: the usual request is spared the walk.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deep(value):
-        raise _broken(f"nested more than {MAX_DEPTH} levels deep", "body is not valid JSON")
     return {name: one for name, one in value.items() if one is not None}
 
 
@@ -110,14 +111,6 @@ def _check_json_type(kind: str | None, types: str) -> None:
     charset = _CHARSET.search(kind or "")
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         raise _broken(f"its charset is {charset[1][:80]}", "JSON must be UTF-8")
-
-
-def _deep(value: dict[str, Any]) -> bool:
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        inner = chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
-        level = [one for one in inner if isinstance(one, dict | list)]
-    return bool(level)
 
 
 class _Parts:

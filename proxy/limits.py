@@ -1,5 +1,6 @@
-"""Client keys' limits, counted in the store by all workers together: requests a minute, requests at
-once, and what pass-through requests may cost. (A job takes its money when the store creates it.)
+"""Limits that the store counts for all workers together: of client keys the requests a minute, requests
+at once, tokens a minute, and what pass-through requests may cost (a job takes its money when the store
+creates it); of providers the requests a minute.
 
 Only what is POSTed counts: asking after a job, or for its content, is free.
 """
@@ -16,7 +17,9 @@ from proxy.config import Config
 from proxy.errors import ApiError
 from proxy.exchange import Exchange
 from proxy.store.base import Store, StoreUnavailable
-from proxy.store.money import Admission, OverBudget, Rates
+from proxy.store.money import Admission, OverBudget, Rates, token_slot
+from proxy.tokens import Taken, guessed
+from translators.core import Params
 
 log = logging.getLogger("anygate.limits")
 
@@ -27,20 +30,25 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class Place:
-    """Where a request with a limit of `concurrency` is counted, until the end of its answer goes out.
+    """What a request holds until the end of its answer goes out: one of its client's places where
+    `concurrency` is limited (`counted`), and `tokens` where they are.
 
-    Whoever has seen that end may come again at once, so the place is given back before it.
+    Whoever has seen that end may come again at once, so that both are settled before it.
     """
 
-    __slots__ = ("_left", "client", "holder")
+    __slots__ = ("_left", "client", "counted", "holder", "tokens")
 
-    def __init__(self, client: str, holder: str) -> None:
+    def __init__(self, client: str, holder: str, *, counted: bool = True) -> None:
         self.client = client
         self.holder = holder
+        self.counted = counted
+        self.tokens: Taken | None = None
         self._left = -1  # bytes of the body that are to come, negative where nobody knows
 
     def ends_with(self, message: Message) -> bool:
         """Whether its client sees the end of its answer in this message."""
+        if self.tokens is not None:
+            self.tokens.see(message)
         if message["type"] != "http.response.body":
             length = dict(message.get("headers", ())).get(b"content-length")
             self._left = -1 if length is None else int(length)
@@ -71,9 +79,13 @@ class Limiter:
     async def enter(self, exchange: Exchange, rates: Rates) -> None:
         """Let a request in, noting what is left in its answer's headers; raises ApiError 429."""
         client = exchange.client.name
-        if rates.concurrency is not None:
-            exchange.place = Place(client, exchange.id)
+        counted = rates.concurrency is not None
+        if counted or rates.tpm is not None:
+            exchange.place = Place(client, exchange.id, counted=counted)
+        if counted:
             self._held.add((client, exchange.id))
+        elif rates.rpm is None:
+            return
         until = time.time() + _LEASE
         try:
             said = await self._store.admit(client, rates, holder=exchange.id, until=until)
@@ -87,15 +99,40 @@ class Limiter:
         if said.refused is not None:
             self._held.discard((client, exchange.id))
             exchange.place = None
-            raise _refusal(said, rates)
+            limits = {
+                "rpm": f"{rates.rpm} requests a minute",
+                "concurrency": f"{rates.concurrency} requests at once",
+            }
+            raise _refusal(said, limits[said.refused])
+
+    async def weigh(self, exchange: Exchange, params: Params) -> None:
+        """Take the tokens that a request may come to of its client's minute, noting what is left in its
+        answer's headers; raises ApiError 429."""
+        rates, place = exchange.client.rates, exchange.place
+        if rates is None or rates.tpm is None or place is None:
+            return
+        prompt, most = guessed(params)
+        wanted = max(prompt, min(prompt + most, rates.tpm))
+        try:
+            said = await self._store.take(place.client, wanted, rates.tpm)
+        except StoreUnavailable as exc:
+            self._uncounted(exc)
+            return
+        exchange.headers["x-ratelimit-limit-tokens"] = str(rates.tpm)
+        exchange.headers["x-ratelimit-remaining-tokens"] = str(said.remaining)
+        exchange.headers["x-ratelimit-reset-tokens"] = duration(said.reset)
+        if said.refused is not None:
+            raise _refusal(said, f"{rates.tpm} tokens a minute, this needs {wanted}")
+        place.tokens = Taken(prompt, wanted, said.at)
 
     async def leave(self, exchange: Exchange) -> None:
-        """Give a request's place back, at once if the store lets us."""
+        """Give a request's place back and settle its tokens, at once if the store lets us."""
         place, exchange.place = exchange.place, None
-        if place is None:
+        if place is None or not (place.counted or place.tokens):
             return
         self._held.discard((place.client, place.holder))
-        task = asyncio.create_task(self._left(place))
+        more = place.tokens.used(exchange.tally) - place.tokens.tokens if place.tokens else 0
+        task = asyncio.create_task(self._left(place, more))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         await asyncio.wait([task], timeout=_PATIENCE)
@@ -120,11 +157,25 @@ class Limiter:
             tally.reserved_at = budget.slot(now)
         tally.reserved += more
 
-    async def _left(self, place: Place) -> None:
+    async def spend(self, bucket: str, limit: int, *, keep: int = 0) -> float:
+        """One of so many requests that a provider may get in a minute: 0.0, or the seconds to wait for it."""
         try:
-            await self._store.leave(place.client, place.holder)
-        except StoreUnavailable as exc:  # then it ends with its lease
-            log.warning("the store is unavailable: %s", exc)
+            return await self._store.spend(bucket, limit, keep=keep)
+        except StoreUnavailable as exc:
+            self._uncounted(exc)
+            return 0.0
+
+    async def _left(self, place: Place, more: int) -> None:
+        """`more`: tokens than it had taken, or fewer: those are free where they were taken."""
+        work = [self._store.leave(place.client, place.holder)] if place.counted else []
+        if place.tokens is not None and more:
+            at = token_slot(time.time()) if more > 0 else place.tokens.at
+            work.append(self._store.correct(place.client, more, at))
+        for one in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(one, StoreUnavailable):  # then they end with lease and minute
+                log.warning("the store is unavailable: %s", one)
+            elif one is not None:
+                raise one
 
     async def _renew(self) -> None:
         while True:
@@ -167,15 +218,13 @@ def duration(seconds: float) -> str:
     return (f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else "") + f"{rest}s"
 
 
-def _refusal(said: Admission, rates: Rates) -> ApiError:
-    limits = {
-        "rpm": f"{rates.rpm} requests a minute",
-        "concurrency": f"{rates.concurrency} requests at once",
-    }
-    limit = limits[said.refused or "rpm"]
-    message = f"Rate limit reached for this key: {limit}. Try again in {duration(said.wait)}."
-    headers = {"retry-after": _seconds(said.wait)}
-    return ApiError(429, "rate_limit_error", "rate_limit_exceeded", message, headers=headers)
+def _refusal(said: Admission, limit: str) -> ApiError:
+    kind, code = "rate_limit_error", "rate_limit_exceeded"
+    message = f"Rate limit reached for this key: {limit}."
+    if said.wait is None:
+        return ApiError(429, kind, code, f"{message} It never fits.", retry=False)
+    message += f" Try again in {duration(said.wait)}."
+    return ApiError(429, kind, code, message, headers={"retry-after": _seconds(said.wait)})
 
 
 def _seconds(wait: float) -> str:

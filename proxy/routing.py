@@ -1,9 +1,11 @@
 """The one resolver: the model name of a request → the targets that may answer it, in order."""
 
+import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any
 
 from proxy.accounts import Account
@@ -79,11 +81,19 @@ class Candidate:
 class Router:
     def __init__(self, config: Config, accounts: Mapping[str, Account]) -> None:
         self._routes = config.models
+        self._weighted = frozenset(
+            name
+            for name, route in config.models.items()
+            if any(one.weight for one in route.targets)
+        )
         self._defaults = config.defaults
         self._accounts = accounts
 
     def resolve(self, name: Any, capability: Capability, client: Client) -> Resolved:
-        """Raises ApiError: 400 without a name and a default, 403 for a model not allowed, 404."""
+        """What stands behind a name, for one request: where its targets are weighted, chance has ordered them.
+
+        Raises ApiError: 400 without a name and a default, 403 for a model not allowed, 404.
+        """
         if name is None or name == "":
             name = self._default(capability)
         if not isinstance(name, str):
@@ -99,10 +109,12 @@ class Router:
             )
         if found is None:
             raise self._unknown(name)
+        if name in self._weighted:
+            return replace(found, targets=tuple(drawn(found.targets)))
         return found
 
     def find(self, name: str) -> Resolved | None:
-        """A route, or `provider/model` at a configured provider."""
+        """A route, as the config orders it, or `provider/model` at a configured provider."""
         route = self._routes.get(name)
         if route is not None:
             return Resolved(name, route.targets, route.params, route.strict)
@@ -146,6 +158,25 @@ class Router:
         return not_found(
             f"The model {name[:100]!r} does not exist{hint}.", code="model_not_found", param="model"
         )
+
+
+def drawn(targets: Iterable[Target]) -> Iterator[Target]:
+    """The targets in order, but weighted neighbours in one that chance makes: each comes first among those
+    left as often as its weight says."""
+    for weighted, group in groupby(targets, key=lambda one: one.weight is not None):
+        if weighted:  # by whose bell rings first, if each rings at the rate of its weight
+            yield from sorted(group, key=lambda one: random.expovariate(one.weight or 1.0))
+        else:
+            yield from group
+
+
+def take_next(left: list[Candidate]) -> Candidate:
+    """Remove the one to ask next: the first that no breaker keeps back, else the first of all."""
+    if len(left) > 1:
+        for place, one in enumerate(left):
+            if one.account.health.admits(one.target.model):
+                return left.pop(place)
+    return left.pop(0)
 
 
 def _candidate(account: Account, target: Target, resolved: Resolved, ask: Ask) -> Candidate:

@@ -9,6 +9,7 @@ from proxy.accounts import Account, account
 from proxy.auth import Gate
 from proxy.config import Config
 from proxy.driver import Driver, Spend
+from proxy.health import Told
 from proxy.redact import Redactor
 from proxy.routing import Router
 from translators.core import Translator
@@ -46,12 +47,25 @@ class Transports:
 
 
 def build(
-    config: Config, rows: Mapping[str, Translator], transports: Transports, spend: Spend
+    config: Config,
+    rows: Mapping[str, Translator],
+    transports: Transports,
+    spend: Spend,
+    *,
+    before: Runtime | None = None,
+    told: Told | None = None,
 ) -> Runtime:
-    accounts = {
-        name: account(name, provider, rows[provider.translator])
-        for name, provider in config.providers.items()
-    }
+    """`before`: what this replaces; `told`: who counts the providers' failures."""
+    old = {} if before is None else before.accounts
+    accounts = {}
+    for name, provider in config.providers.items():
+        # What has not changed is the same account: with its places taken, and its health.
+        kept = old.get(name)
+        if kept is None or kept.config != provider:
+            kept = account(name, provider, rows[provider.translator], told)
+        targets = (one for route in config.models.values() for one in route.targets)
+        kept.health.know(one.model for one in targets if one.provider == name)
+        accounts[name] = kept
     return Runtime(
         config=config,
         accounts=accounts,

@@ -10,16 +10,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from proxy import logs, siblings
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
+from proxy.http1_server import HttpConnection
 from proxy.service import Service
 from proxy.store import open_store
 from translators import TRANSLATORS
@@ -27,6 +30,16 @@ from translators import TRANSLATORS
 log = logging.getLogger("anygate")
 
 _SERVED = "ANYGATE_SERVED"  # how a worker process learns what it serves: JSON of `_Served`
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "http": HttpConnection,
+    "ws": "none",
+    "lifespan": "on",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,  # who is behind a reverse proxy says so by server.public_url
+    "backlog": 4096,
+}
 _TICK = 1.0  # seconds between looks at the configuration's file and at the parent process
 
 
@@ -83,21 +96,21 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         host=place.host,
         port=place.port,
         workers=place.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who is behind a reverse proxy says so by server.public_url
-        ws="none",
-        lifespan="on",
-        backlog=4096,
+        **settings_for(config),
     )
-    _log_to_stderr()
+    logs.to_stderr(config.server.log_level)
     listener = bind(place.host, place.port)
     ready(listener.getsockname()[1])
     if place.workers > 1:
-        _Workers(settings, [listener]).run()
+        with siblings.together():
+            _Workers(settings, [listener]).run()
     else:
         uvicorn.Server(settings).run([listener])
+
+
+def settings_for(config: Config) -> dict[str, Any]:
+    """How uvicorn serves, wherever it does."""
+    return dict(_SETTINGS)
 
 
 def free_port() -> int:
@@ -136,9 +149,10 @@ class _Workers(Multiprocess):
 def worker() -> ASGIApp:
     """The application of one worker process."""
     _ignore_hup()
-    _log_to_stderr()
+    logs.to_stderr()
     served = _Served(**json.loads(os.environ[_SERVED]))
-    service = Service(_first(served), TRANSLATORS, load=served.read)
+    service = Service(_first(served), TRANSLATORS, load=served.read, siblings=siblings.mine())
+    logs.to_stderr(service.config.server.log_level)
     # What is there by now stays; requests leave hardly a cycle, so that looking for them can wait.
     gc.collect()
     gc.freeze()
@@ -199,6 +213,7 @@ def _reload(service: Service) -> None:
     except Exception:  # our own fault: what is served goes on being served
         log.exception("the changed configuration is not used")
     else:
+        logs.to_stderr(service.config.server.log_level)
         log.info("configuration reloaded")
 
 
@@ -216,14 +231,6 @@ def _ignore_hup() -> None:
     """Until it means a reload: by default a SIGHUP ends a process, and one may come at its start."""
     with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    logging.getLogger("anygate").setLevel(logging.INFO)
-    # What a line does not say need not be found out (logging's own advice on optimisation).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None
 
 
 @contextlib.contextmanager

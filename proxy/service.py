@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from proxy import runtime
+from proxy.access import AccessLog
 from proxy.config import Config, ConfigError
 from proxy.jobs.engine import Jobs
 from proxy.limits import Limiter
 from proxy.media import Media
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, Transports
+from proxy.siblings import Siblings
 from proxy.store import open_store
 from proxy.transport import Http1Transport
 from proxy.usage import Usage
@@ -20,23 +22,26 @@ KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
 
 @dataclass
 class Service:
-    """`rows`: the translator table; `load`: reads the configuration again, for a reload."""
+    """`rows`: the translator table; `load`: reads the configuration again, for a reload; `siblings`: the other
+    workers of a proxy that has several."""
 
     config: Config
     rows: Mapping[str, Translator]
     load: Callable[[], Config] | None = None
     keep_alive: float = KEEP_ALIVE
+    siblings: Siblings | None = None
     runtime: Runtime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.store = open_store(self.config.store)
         self.transports = Transports(Http1Transport(), Http1Transport(public_only=True))
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
-        self.metrics = Metrics()
-        self.runtime = self._build(self.config)
-        self.jobs = Jobs(self.store, self.media, lambda: self.runtime)
+        self.metrics = Metrics(lambda: self.runtime.accounts, self.siblings)
         self.limiter = Limiter(self.store, lambda: self.runtime.config)
+        self.runtime = self._build(self.config)
+        self.jobs = Jobs(self.store, self.media, lambda: self.runtime, self.metrics)
         self.usage = Usage(self.store)
+        self.access = AccessLog()
 
     async def start(self) -> None:
         await self.store.open()
@@ -44,6 +49,7 @@ class Service:
             self.jobs.start()
             self.limiter.start()
             self.usage.start()
+            self.metrics.start()
         except BaseException:
             await self.store.close()  # its thread would keep the process from ending
             raise
@@ -52,6 +58,8 @@ class Service:
         await self.jobs.stop(self.runtime.config.jobs.drain)
         await self.limiter.stop()
         await self.usage.stop()
+        await self.metrics.stop()
+        self.access.flush()
         await self.transports.aclose()
         await self.store.close()
 
@@ -66,8 +74,15 @@ class Service:
         changed = self.load()
         if changed.store != self.config.store:
             raise ConfigError(["store: cannot change while serving; start anew"])
-        self.runtime = self._build(changed)
+        self.runtime = self._build(changed, self.runtime)
         self.config = changed
 
-    def _build(self, config: Config) -> Runtime:
-        return runtime.build(config, self.rows, self.transports, self.store.spend)
+    def _build(self, config: Config, before: Runtime | None = None) -> Runtime:
+        return runtime.build(
+            config,
+            self.rows,
+            self.transports,
+            self.limiter.spend,
+            before=before,
+            told=self.metrics.upstream_failed,
+        )

@@ -12,6 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from proxy.edge import ClientGone, tell
 from proxy.exchange import Exchange
+from proxy.health import Attempt
+from proxy.turn import turn_of
 from translators.framing import encode
 
 T = TypeVar("T")
@@ -42,23 +44,27 @@ class EventStream(Response):
         self._events = events
         self._first = first
         self._close = close
+        self.attempt: Attempt | None = None  # at a target; it is told how the events end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        body = asyncio.current_task()
+        turn, body = turn_of(scope), asyncio.current_task()
         assert body is not None
-        gone = asyncio.create_task(_gone(receive, body))
         exchange = scope["anygate"]
+        exchange.streamed = True
         try:
+            if not turn.watched_by(body):
+                await self._end()
+                raise ClientGone
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._write(send, exchange)
             await send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
-            if gone.done() and not gone.cancelled():
+            if turn.gone:
                 body.uncancel()
                 raise ClientGone from None
             raise
         finally:
-            gone.cancel()
+            turn.watched_by(None)
 
     async def _write(self, send: Send, exchange: Exchange) -> None:
         pulse = _Pulse(send, exchange.service.keep_alive)
@@ -70,17 +76,24 @@ class EventStream(Response):
             await self._end()
 
     async def _all(self, exchange: Exchange) -> AsyncIterator[bytes]:
+        failure: Exception | None = None
         try:
             if self._first is not None and (event := await self._first):
                 yield event
             async for chunk in self._events:
                 yield chunk
         except StopAsyncIteration:
-            return
+            pass
         except Exception as exc:
-            yield encode(orjson.dumps(tell(exc, exchange).envelope()))
+            failure = exc
+        if self.attempt is not None:
+            self.attempt.ended(failure)
+        if failure is not None:
+            yield encode(orjson.dumps(tell(failure, exchange).envelope()))
 
     async def _end(self) -> None:
+        if self.attempt is not None:
+            self.attempt.left()
         if self._first is not None and not self._first.done():
             self._first.cancel()
             await asyncio.gather(self._first, return_exceptions=True)
@@ -152,22 +165,17 @@ async def begun(events: AsyncIterator[bytes], wait: float) -> asyncio.Task[bytes
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Do the work unless the client goes away, which cancels it at once: raises ClientGone then."""
-    task = asyncio.current_task()
+    turn, task = turn_of(request.scope), asyncio.current_task()
     assert task is not None
-    gone = asyncio.ensure_future(_gone(request.receive, task))
+    if not turn.watched_by(task):
+        work.close()
+        raise ClientGone
     try:
         return await work
     except asyncio.CancelledError:
-        if gone.done() and not gone.cancelled():
+        if turn.gone:
             task.uncancel()  # it was ours: the task goes on to its end
             raise ClientGone from None
         raise
     finally:
-        gone.cancel()
-
-
-async def _gone(receive: Receive, work: "asyncio.Task[Any]") -> None:
-    """Cancel the work when the client disconnects."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    work.cancel()
+        turn.watched_by(None)

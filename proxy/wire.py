@@ -1,17 +1,24 @@
 """Bodies on the wire: what is sent as a form, what is read of an answer, and how it can fail."""
 
+import zlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urljoin
 
 import httpx
 import orjson
 
-from proxy.accounts import Origin, origin_of
+from proxy.accounts import Origin
+from proxy.config.values import PORTS
 from proxy.errors import Lost, Unreachable
 from translators.core import Source
 
 AGENT = "anygate"  # as whom we ask
 MAX_ANSWER = 128 << 20  # bytes of a whole answer, decoded: some twenty base64 images
+_PIECE: Final = (
+    1 << 20
+)  # bytes that are decompressed at a time: a kilobyte may hold a megabyte, or more
+_ZLIB: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # → its window bits
 
 
 async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
@@ -30,16 +37,43 @@ async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
 
 
 def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The body's bytes as they come, decoded where the server compressed them unasked."""
-    encoded = answer.headers.get("content-encoding", "identity") != "identity"
-    if encoded or not isinstance(answer.stream, httpx.AsyncByteStream):
-        return answer.aiter_bytes()
-    return aiter(answer.stream)  # httpx's own iterators keep counts that nobody asks for
+    """The body's bytes as they come, decompressed where the server compressed them unasked.
+
+    In pieces of 1 MiB at most then, however small what they come from; raises httpx.DecodingError where
+    they cannot be had.
+    """
+    if not isinstance(answer.stream, httpx.AsyncByteStream):
+        return answer.aiter_bytes()  # it has been read
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    # httpx's own iterators keep counts that nobody asks for, and decode without a bound.
+    stream = aiter(answer.stream)
+    return stream if encoding == "identity" else _decoded(stream, encoding)
+
+
+async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    if encoding not in _ZLIB:
+        raise httpx.DecodingError("it is compressed in a way that nobody asked for")
+    decoder, begun = zlib.decompressobj(_ZLIB[encoding]), False
+    try:
+        async for chunk in stream:
+            begun, more = True, True
+            while more and not decoder.eof:
+                piece = decoder.decompress(chunk, _PIECE)
+                if piece:
+                    yield piece
+                chunk = decoder.unconsumed_tail
+                more = bool(chunk) or len(piece) == _PIECE
+    except zlib.error as exc:
+        raise httpx.DecodingError("its compression is broken") from exc
+    if begun and not decoder.eof:
+        raise httpx.DecodingError("its compression ends too early")
 
 
 def lost(exc: httpx.HTTPError, who: str) -> Lost:
     if isinstance(exc, httpx.TimeoutException):
         return Lost(f"{who} took too long to answer", timed_out=True)
+    if isinstance(exc, httpx.DecodingError):
+        return Lost(f"{who} sent a body that cannot be read: {exc}")
     return Lost(f"{who} cut the connection off: {exc}")
 
 
@@ -64,11 +98,23 @@ def _form_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def checked_origin(url: str) -> Origin:
+def place_of(url: str) -> tuple[httpx.URL, Origin]:
+    """A URL of somebody else's, and where it leads: read by the parser that the request is sent by, since
+    two of them may see two hosts in one text. Raises Unreachable.
+    """
     try:
-        origin = origin_of(url)
-    except ValueError as exc:
+        read = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as exc:
         raise Unreachable("the file's address cannot be read") from exc
-    if origin[0] not in ("http", "https") or not origin[1]:
+    port = PORTS.get(read.scheme, 0) if read.port is None else read.port
+    if read.scheme not in PORTS or not read.host or not 0 < port < 1 << 16:
         raise Unreachable("the file's address is not an http(s) URL")
-    return origin
+    return read, (read.scheme, read.host.lower(), port)
+
+
+def joined(url: str, target: str) -> str:
+    """Where a redirect leads; raises Unreachable."""
+    try:
+        return urljoin(url, target)
+    except ValueError as exc:
+        raise Unreachable("the file's server redirects to what is no address") from exc

@@ -23,7 +23,7 @@ from proxy.app import make_app
 from proxy.config import load
 from proxy.direct import ThreadServer
 from proxy.sandbox import Sandbox
-from proxy.serve import bind
+from proxy.serve import bind, settings_for
 from proxy.service import Service
 from translators import TRANSLATORS
 
@@ -121,15 +121,7 @@ def proxy_in_thread(
     path = write(folder, config)
     loaded = load(path, rows=TRANSLATORS)
     service = Service(loaded, TRANSLATORS, load=lambda: load(path, rows=TRANSLATORS))
-    settings = uvicorn.Config(
-        make_app(service),
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        ws="none",
-    )
+    settings = uvicorn.Config(make_app(service), **settings_for(loaded))
     server = ThreadServer(settings)
     socket = bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([socket])), name="proxy")

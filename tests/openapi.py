@@ -48,6 +48,29 @@ def check_event(name: str, data: Any) -> None:
         _valid(f"/components/schemas/{name}", data)
 
 
+def operation(method: str, path: str) -> Any:
+    """What the description says of a request; None where it, or the description, is not there."""
+    described = _description()
+    template = described and _template(path.removeprefix("/v1"), method, described)
+    return described["paths"][template][method.lower()] if template else None
+
+
+def parameters(operation: Any) -> dict[str, set[str]]:
+    """The names that an operation takes: of its query, and of its body by media type."""
+    query = {one["name"] for one in operation.get("parameters", ()) if one.get("in") == "query"}
+    content = operation.get("requestBody", {}).get("content", {})
+    bodies = {kind: set(_members(one["schema"])) for kind, one in content.items()}
+    return {"query": query, **bodies}
+
+
+def _members(schema: Any) -> list[str]:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _members(_description()["components"]["schemas"][name])
+    inherited = [name for one in schema.get("allOf", ()) for name in _members(one)]
+    return [*inherited, *schema.get("properties", ())]
+
+
 def _valid(pointer: str, body: Any) -> None:
     validator = Draft202012Validator({"$ref": f"{_URN}#{pointer}"}, registry=_registry())
     problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]

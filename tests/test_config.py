@@ -99,12 +99,16 @@ def test_defaults() -> None:
         "max_body_mb": 32,
         "allow_anonymous": False,
         "limits": {"when_store_down": "open", "reserve_usd": 0.1},
+        "timeout": {"headers": 20.0, "body": 30.0, "write": 60.0, "idle": 75.0},
+        "metrics_key": None,
+        "log_level": "info",
     }
     assert c.jobs.model_dump() == {
         "poll_min": 1.0,
         "poll_max": 10.0,
         "timeout": 1800.0,
         "retention": 604800.0,
+        "usage_retention": 34_560_000.0,
         "drain": 960.0,
         "lease": 20.0,
     }
@@ -643,8 +647,16 @@ keys:
 - {name: b, key: "sha256:HASH"}
 store: redis://u:p%40ssword@h/0
 webhooks: {secret: hook-secret}
+server: {metrics_key: metrics-key}
 """.replace("HASH", "ab" * 32)
-    expected = {"provider-key", "client-key", "hook-secret", "p%40ssword", "p@ssword"}
+    expected = {
+        "provider-key",
+        "client-key",
+        "hook-secret",
+        "metrics-key",
+        "p%40ssword",
+        "p@ssword",
+    }
     assert config(text).secrets() == expected
 
 

@@ -31,8 +31,8 @@ def test_every_setting_is_documented(setting: str) -> None:
     section, _, name = setting.partition(".")
     if section == "Config":
         assert f"## {name}" in CONFIGURATION
-    elif section in ("Timeout", "Limits"):
-        assert f"`{section.lower()}.{name}`" in CONFIGURATION
+    elif section in ("Timeout", "ClientTimeout", "Limits", "Retries", "Breaker"):
+        assert f"`{section.removeprefix('Client').lower()}.{name}`" in CONFIGURATION
     elif section == "Provider" and name in ("timeout", "prices"):
         assert f"`{name}." in CONFIGURATION
     else:

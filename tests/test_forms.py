@@ -1,7 +1,7 @@
 """Bodies as clients send them, the hostile ones too: parameters come out, or an ApiError."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import orjson
@@ -12,8 +12,10 @@ from openai._qs import Querystring
 from starlette.requests import ClientDisconnect, Request
 
 from proxy.errors import ApiError
-from proxy.forms import MAX_DEPTH, MAX_FIELDS, nested, read_json, read_params
+from proxy.exchange import Exchange
+from proxy.forms import MAX_FIELDS, nested, read_json, read_params
 from translators.core import FormText, Source
+from translators.values import MAX_DEPTH
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 MIB = 1 << 20
@@ -33,6 +35,7 @@ def request(chunks: Iterable[bytes], kind: str | None, length: int | None = None
         return messages.pop(0)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
+    scope["anygate"] = Exchange(cast(Any, None))
     return Request(scope, receive)
 
 

@@ -25,12 +25,13 @@ from translators.core import (
 )
 from translators.fields import KEY, MODEL, Table, const, extra, take
 from translators.files import hosted_urls
-from translators.specs import array, boolean, integer, number, text
+from translators.specs import boolean, integer, matching, number, text
 from translators.textchat import prompt_text
 
 # The page shows "16:9" and lists no others: the ratios that NanoBanana's maker offers.
 _IMAGE_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 _VIDEO_RATIOS = ("16:9", "9:16", "1:1")
+_RATIO = matching("[1-9][0-9]?:[1-9][0-9]?", "16:9")
 
 
 def _milliseconds(value: Any, call: Call) -> int:
@@ -46,23 +47,23 @@ IMAGE: Table = {
     "apiKey": KEY,
     "type": const("Image"),
     "prompt": take("prompt", native=text()),
-    "aspectRatio": take("size", ratio(*_IMAGE_RATIOS), native=text()),
-    "imageUrls": take(("image", "input_reference"), hosted_urls, native=array(text())),
+    "aspectRatio": take("size", ratio(*_IMAGE_RATIOS), native=_RATIO),
+    "imageUrls": take(("image", "input_reference"), hosted_urls),
 }
 VIDEO: Table = {
     "apiKey": KEY,
     "type": const("Video"),
     "modelName": MODEL,
     "prompt": take("prompt", native=text()),
-    "durationSec": take(("seconds", "size"), duration, native=text()),
-    "resolution": take(("size", "seconds"), resolution, native=text()),
-    "aspectRatio": take("size", ratio(*_VIDEO_RATIOS), native=text()),
-    "imageUrls": take("input_reference", hosted_urls, native=array(text())),
+    "durationSec": take(("seconds", "size"), duration),
+    "resolution": take(("size", "seconds"), resolution),
+    "aspectRatio": take("size", ratio(*_VIDEO_RATIOS), native=_RATIO),
+    "imageUrls": take("input_reference", hosted_urls),
 }
 VOICE: Table = {
     "apiKey": KEY,
     "type": const("Voice"),
-    "name": take("voice", voice(strict=False), native=text(), default="Aria"),
+    "name": take("voice", voice(strict=False), native=text(low=1), default="Aria"),
     "text": take("input", native=text()),
     "stability": extra(number(0, 1)),
     "similarity_boost": extra(number(0, 1)),
@@ -80,9 +81,22 @@ SOUND: Table = {
 }
 
 
+# What a body holds by now may be provider_options' own word, of any type.
+def _characters(body: Params) -> int:
+    text = body.get("text")
+    return len(text) if isinstance(text, str) else 0
+
+
+def _sound_seconds(body: Params) -> float | None:
+    milliseconds = body.get("durationMs")
+    if isinstance(milliseconds, int | float) and milliseconds > 0:
+        return float(milliseconds) / 1000
+    return None
+
+
 def text_price(body: Params, call: Call) -> float:
     """The part of $0.00060 a 1K characters that is known beforehand: the characters going in."""
-    return len(body["text"]) * 0.0006 / 1000
+    return _characters(body) * 0.0006 / 1000
 
 
 def answer_price(task: Task) -> float:
@@ -96,17 +110,17 @@ def image_price(body: Params, call: Call) -> float:
 
 def video_price(body: Params, call: Call) -> float | None:
     sold: Mapping[str, Mapping[str, float | None]] = PRICES.get(call.model, {})
-    return sold.get(body.get("resolution", ""), {}).get(body.get("durationSec", ""))
+    return sold.get(str(body.get("resolution")), {}).get(str(body.get("durationSec")))
 
 
 def sound_price(body: Params, call: Call) -> float:
     """$0.01 a second."""
-    return float(body["durationMs"]) * 0.01 / 1000
+    return (_sound_seconds(body) or 0.0) * 0.01
 
 
 def voice_price(body: Params, call: Call) -> float:
     """$0.1 a 1K characters."""
-    return len(body["text"]) * 0.1 / 1000
+    return _characters(body) * 0.1 / 1000
 
 
 def _video_ordered(body: Params) -> Ordered:
@@ -118,7 +132,8 @@ def _image_ordered(body: Params) -> Ordered:
 
 
 def _sound_ordered(body: Params) -> Ordered:
-    return Ordered(seconds=f"{body['durationMs'] / 1000:g}")
+    seconds = _sound_seconds(body)
+    return Ordered(seconds=None if seconds is None else f"{seconds:g}")
 
 
 _TEXT = Operation(

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from translators import openai
-from translators.core import JSON, Answer, Asset, Call, Poll, Seen, State, Task
+from translators.core import JSON, Answer, Call, Poll, Seen, State, Task
 from translators.errors import Fault, MalformedReply
+from translators.files import asset_of
 
 _FAILED = ("fail", "failed", "error")
 
@@ -51,7 +52,7 @@ def _task(body: Any, id: str) -> Task:
     if _failed(holder):
         return Task(State.FAILED, id, fault=openai.task_fault(holder))
     if isinstance(url := holder.get("url"), str) and url:
-        return Task(State.SUCCEEDED, id, 100, assets=(Asset(url=url),))
+        return Task(State.SUCCEEDED, id, 100, assets=(asset_of(url),))
     if isinstance(text := holder.get("data"), str):
         return Task(State.SUCCEEDED, id, 100, text=text, detail={"characters": len(text)})
     return Task(State.RUNNING, id)

@@ -11,6 +11,7 @@ from typing import Any
 from translators.convert import lines, seconds_of, size_of, tier
 from translators.core import Call
 from translators.errors import UnsupportedValue
+from translators.specs import matching, oneof, text
 
 Sold = Mapping[str, Mapping[str, float | None]]
 
@@ -27,42 +28,54 @@ PRICES: Mapping[str, Sold] = {
 }
 # OpenAI's defaults, where the request says one of the two only.
 _SIZE, _SECONDS = "720x1280", "4"
+_DURATION = matching("[0-9]+", 'a string of whole seconds such as "10"')
 _plain_tier = tier("480p", "720p", "1080p", "4K")
 
 
 def resolution(value: Any, call: Call) -> Any:
-    """`size` (with `seconds`) → the resolution to order; a model that is not listed gets a plain tier."""
+    """`size` (with `seconds`) → the resolution to order; a model that is not listed gets a plain tier.
+
+    Its own `resolution` and `durationSec` must be among what is sold.
+    """
     sold = PRICES.get(call.model)
-    if sold is None:
-        return _plain_tier((call.params.get("size") or _SIZE), call)
-    return _chosen(sold, call)[0]
+    if sold is not None:
+        return _chosen(sold, call)[0]
+    if (native := call.params.get("resolution")) is not None:
+        return text(low=1).parse("resolution", native)
+    return _plain_tier((call.params.get("size") or _SIZE), call)
 
 
 def duration(value: Any, call: Call) -> str:
     """`seconds` (with `size`) → the seconds to order, as a string."""
     sold = PRICES.get(call.model)
-    if sold is None:
-        return f"{seconds_of(call.params.get('seconds') or _SECONDS):g}"
-    return _chosen(sold, call)[1]
+    if sold is not None:
+        return _chosen(sold, call)[1]
+    if (native := call.params.get("durationSec")) is not None:
+        return str(_DURATION.parse("durationSec", native))
+    return f"{seconds_of(call.params.get('seconds') or _SECONDS):g}"
 
 
 def _chosen(sold: Sold, call: Call) -> tuple[str, str]:
     """Resolution and seconds that go together; raises UnsupportedValue where nothing sold is enough."""
     resolutions = _resolutions(sold, call)
-    wanted = call.params.get("seconds") or _SECONDS
-    least = seconds_of(call.params.get("durationSec") or wanted)
+    native = call.params.get("durationSec")
+    param = "seconds" if native is None else "durationSec"
+    wanted = (call.params.get("seconds") or _SECONDS) if native is None else native
+    if native is not None:
+        _DURATION.parse(param, native)
+    least = seconds_of(wanted, param)
     for one in resolutions:
         for seconds in sorted(sold[one], key=float):
-            if float(seconds) >= least:
+            if float(seconds) >= least if native is None else seconds == native:
                 return one, seconds
     allowed = {seconds for one in resolutions for seconds in sold[one]}
-    raise UnsupportedValue("seconds", wanted, _named(sorted(allowed, key=float), resolutions))
+    raise UnsupportedValue(param, wanted, _named(sorted(allowed, key=float), resolutions))
 
 
 def _resolutions(sold: Sold, call: Call) -> list[str]:
     """The resolutions that are enough, the smallest first; the one that the client names natively."""
-    if (native := call.params.get("resolution")) in sold:
-        return [str(native)]
+    if (native := call.params.get("resolution")) is not None:
+        return [oneof(*sold).parse("resolution", native)]
     asked = call.params.get("size") or _SIZE
     size = size_of(asked)
     enough = [one for one in sold if size is None or lines(one) >= min(size)]

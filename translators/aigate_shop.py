@@ -5,6 +5,7 @@ What happens at `POST /videos` and to task ids is not on the page; the shapes re
 whose server this one seems to be.
 """
 
+import base64
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,11 +25,28 @@ from translators.core import (
     Query,
     Translator,
 )
-from translators.errors import Fault, InvalidType, MissingParameter
-from translators.fields import MODEL, OPTIONS, Table, extra, take
+from translators.errors import (
+    Fault,
+    InvalidType,
+    MissingParameter,
+    UnsupportedParameter,
+    UnsupportedValue,
+)
+from translators.fields import DROP, MODEL, OPTIONS, Convert, Table, extra, take
 from translators.files import inline, one_source
 from translators.specs import boolean, integer, mapping, number, oneof, text
 
+# Names for one and the same: the page has each of them once.
+_PICTURES = (
+    "input_image",
+    "image_url",
+    "image",
+    "input_image_url",
+    "input_image_b64",
+    "prompt.image",
+)
+_CLIPS = ("input_video", "input_video_b64")
+_OPTIONS = ("provider_options", "metadata")
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
 # Any file goes along as a data URL: the page names no limit.
 _inline = one_source(inline(sys.maxsize, many=False))
@@ -40,23 +58,58 @@ class _Media:
 
     def parse(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            return str(value)
+            return text(low=1).parse(name, value)
         return _inline(value, Call(Capability.VIDEO, "", {}))
 
     def lists(self, value: Any) -> bool:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Base64:
+    """At least one byte, in base64."""
+
+    def parse(self, name: str, value: Any) -> Any:
+        try:
+            if not base64.b64decode(text(low=1).parse(name, value), validate=True):
+                raise ValueError("nothing in it")
+        except InvalidType:
+            raise
+        except ValueError as exc:
+            raise UnsupportedValue(name, value, "base64") from exc
+        return str(value)
+
+    def lists(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+
+_SAID = mapping({"text": text(low=1), "image": _Media()}, ("text", "image"))
+
+
 def _prompt(value: Any, call: Call) -> Any:
     """A string, or the page's `{text, image}`."""
     if isinstance(value, str):
-        return str(value)
-    if not isinstance(value, Mapping):
+        said, made = set(call.params), str(value)
+    elif not isinstance(value, Mapping):
         raise InvalidType("prompt", "string or object {text, image}", value)
-    return {
-        name: _Media().parse(f"prompt.{name}", one) if name == "image" else one
-        for name, one in value.items()
-    }
+    else:
+        said, made = {*call.params, "prompt.image"}, _SAID.parse("prompt", value)
+    if call.options:
+        said.add("provider_options")
+    for names in (_PICTURES, _CLIPS, _OPTIONS):
+        first, *more = [name for name in names if name in said] or [""]
+        if more:
+            raise UnsupportedParameter(more[0], f"'{first}' says it already")
+    return made
+
+
+def _unless(others: tuple[str, ...]) -> Convert:
+    """A file as it goes along, unless one is given under a name of the gateway's own."""
+
+    def convert(value: Any, call: Call) -> Any:
+        return DROP if any(name in call.params for name in others) else _inline(value, call)
+
+    return convert
 
 
 def _prompt_with_video(value: Any, call: Call) -> Any:
@@ -69,21 +122,21 @@ def _prompt_with_video(value: Any, call: Call) -> Any:
 def _duration(value: Any, call: Call) -> float:
     # Models differ, and the page names no values: any number passes.
     wanted = seconds_of(value)
-    return int(wanted) if wanted == int(wanted) else wanted
+    return int(wanted) if wanted == int(wanted) else max(wanted, 1)
 
 
 VIDEO: Table = {
     "model": MODEL,
     "prompt": take("prompt", _prompt),
-    "input_image": take("input_reference", _inline, native=_Media()),
+    "input_image": take("input_reference", _unless(_PICTURES), native=_Media()),
     "image_url": extra(_Media()),
     "image": extra(_Media()),
     "input_image_url": extra(_Media()),
-    "input_image_b64": extra(text()),
+    "input_image_b64": extra(_Base64()),
     "input_video": extra(_Media()),
-    "input_video_b64": extra(text()),
-    "duration": take("seconds", _duration, native=number(0)),
-    "resolution": take("size", tier("480p", "720p", "1080p", "4K"), native=text()),
+    "input_video_b64": extra(_Base64()),
+    "duration": take("seconds", _duration, native=number(1)),
+    "resolution": take("size", tier("480p", "720p", "1080p", "4K"), native=text(low=1)),
     "aspect_ratio": take("size", ratio(*_RATIOS), native=oneof(*_RATIOS)),
     "quality": take(
         "quality",
@@ -101,7 +154,7 @@ VIDEO: Table = {
 VIDEO_EDIT: Table = {
     **VIDEO,
     "prompt": take("prompt", _prompt_with_video),
-    "input_video": take("video", _inline, native=_Media()),
+    "input_video": take("video", _unless(_CLIPS), native=_Media()),
 }
 
 

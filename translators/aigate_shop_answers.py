@@ -6,11 +6,13 @@ new-api's: `{data: {task_id, status: NOT_START|…|SUCCESS|FAILURE, progress: "3
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from translators import openai
 from translators.core import JSON, Answer, Asset, Call, Seen, State, Task
 from translators.errors import MalformedReply
+from translators.files import asset_of
 
 LINK_LIVES = 20 * 60.0  # "Generate again or download within 20 minutes": page, Errors, 410
 
@@ -78,7 +80,12 @@ def _assets(holder: Mapping[str, Any]) -> Iterator[Asset]:
 
 def _asset(url: str, mime: Any = None) -> Asset:
     mime = mime if isinstance(mime, str) and mime else "video/mp4"
-    return Asset(url=url, mime=mime, lives=LINK_LIVES, auth=True)
+    if url.startswith("/"):  # relative to the base URL
+        return Asset(url=url, mime=mime, lives=LINK_LIVES, auth=True)
+    found = asset_of(url)
+    if found.data is not None:
+        return found
+    return replace(found, mime=mime, lives=LINK_LIVES, auth=True)
 
 
 def balance(body: Any) -> JSON:

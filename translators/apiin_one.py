@@ -14,7 +14,7 @@ from translators.core import Call, Capability, Operation, Ordered, Params, Trans
 from translators.errors import MissingParameter, UnsupportedValue
 from translators.fields import CALLBACK, MODEL, Field, Table, extra, take
 from translators.files import hosted_url, hosted_urls, one_source, sources
-from translators.specs import anything, boolean, integer, number, oneof, text
+from translators.specs import boolean, either, integer, matching, number, oneof, text
 
 # Streaming and thoughts are on unless one says otherwise (the page's chat parameters), which is not
 # what OpenAI's clients expect: both are always said.
@@ -37,7 +37,9 @@ IMAGE: Table = {
     "model": MODEL,
     "prompt": extra(text(5000, low=3)),
     "aspect_ratio": take(
-        "size", ratio("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"), native=text()
+        "size",
+        ratio("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"),
+        native=matching("[1-9][0-9]?:[1-9][0-9]?", "16:9"),
     ),
     "type": extra(text()),
     "resolution": extra(text()),
@@ -67,19 +69,18 @@ GPT_IMAGE: Table = {
     ),
 }
 
+# "number | string": page, Video generation.
+_DURATION = either(number(1, 60), matching("[0-9]{1,2}", "whole seconds such as 5"))
 VIDEO: Table = {
     "model": MODEL,
     "prompt": extra(text(2500)),
     "image": take("input_reference", one_source(hosted_url)),
     "mode": extra(text()),
-    "duration": take("seconds", seconds_between(1, 60), native=anything()),
+    "duration": take("seconds", seconds_between(1, 60), native=_DURATION),
     "aspect_ratio": take("size", ratio("1:1", "9:16", "16:9"), native=oneof("1:1", "9:16", "16:9")),
     "resolution": take(
         "size", tier("480p", "720p", "1080p"), native=oneof("480p", "720p", "1080p")
     ),
-    "sound": extra(boolean()),
-    "generateAudio": extra(boolean()),
-    "generate_audio_switch": extra(boolean()),
     "callback_url": CALLBACK,
 }
 
@@ -172,16 +173,21 @@ def _tool(path: str, table: Table, *needs: str, every: float = 3.0) -> Operation
 VIDEOS: Mapping[str, Operation] = {
     "kling-3*": _video(
         mode=extra(oneof("std", "pro")),
+        sound=extra(boolean()),
         duration=take("seconds", seconds_between(3, 15), native=integer(3, 15)),
     ),
     "hailuo*": _video(
         duration=take("seconds", seconds(6, 10, write=whole), native=oneof("6", "10")),
         resolution=take("size", tier("768P", "1080P"), native=oneof("768P", "1080P")),
     ),
-    "wan-2*": _video(duration=take("seconds", seconds(5, 10, 15), native=anything())),
-    "pixverse*": _video(duration=take("seconds", seconds(5, 8, 10), native=anything())),
-    "vidu*": _video(duration=take("seconds", seconds_between(1, 16), native=anything())),
-    "kling*|seedance*": _video(),
+    "wan-2*": _video(duration=take("seconds", seconds(5, 10, 15), native=_DURATION)),
+    "pixverse*": _video(
+        duration=take("seconds", seconds(5, 8, 10), native=_DURATION),
+        generate_audio_switch=extra(boolean()),
+    ),
+    "vidu*": _video(duration=take("seconds", seconds_between(1, 16), native=_DURATION)),
+    "kling*": _video(sound=extra(boolean())),
+    "seedance*": _video(generateAudio=extra(boolean())),
     "*": _video(),
 }
 

@@ -188,7 +188,7 @@ def _text(result: Any) -> str | None:
 def _cost(data: Mapping[str, Any]) -> Cost | None:
     for name in ("consumed_credits", "credits_consumed"):
         value = data.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return Cost(credits=float(value))
     return None
 

@@ -14,7 +14,7 @@ from translators.convert import voice
 from translators.core import Answer, Call, Operation, State, Task
 from translators.errors import MalformedReply
 from translators.fields import ABSENT, CALLBACK, MODEL, Convert, Table, extra, take
-from translators.specs import array, boolean, integer, mapping, number, text
+from translators.specs import array, boolean, integer, mapping, matching, number, text
 
 INSPIRATION = 400  # characters of gpt_description_prompt, as the page has it
 _CUSTOM = ("style", "title", "gpt_description_prompt")
@@ -75,7 +75,7 @@ SPOKEN: Table = {
         "input", _dialogue, native=array(mapping({"text": text(), "voice": text()}, ("text",)))
     ),
     "stability": extra(number(0, 1)),
-    "language_code": extra(text()),
+    "language_code": extra(matching("auto|[a-z]{2,3}(-[A-Za-z]{2,4})?", "auto, en or en-US")),
     "callback_url": CALLBACK,
 }
 
@@ -157,6 +157,7 @@ def _music(path: str, table: Table, *needs: str, own_poll: tuple[str, ...] = ())
     )
 
 
+_SUNG = "prompt|gpt_description_prompt"
 _FEED = "/audio/music/feed?task_id={id}"
 _COVERED = "/audio/music/cover/status?task_id={id}"
 _UPLOADED = "/audio/music/upload-cover/status?task_id={id}"
@@ -175,8 +176,8 @@ MUSIC: Mapping[str, Operation] = {
         needs=("task_id", "audio_id"),
         ignores=("prompt", "input", "voice"),
     ),
-    "chirp-v4-5*|chirp-v5*": _music("", _suno(5000)),
-    "suno|chirp-*": _music("", _suno(3000)),
+    "chirp-v4-5*|chirp-v5*": _music("", _suno(5000), _SUNG),
+    "suno|chirp-*": _music("", _suno(3000), _SUNG),
     "minimax-music*": _music("", MINIMAX, "prompt"),
 }
 

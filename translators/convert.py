@@ -211,6 +211,8 @@ def voice(*, strict: bool) -> Convert:
             value = value.get("id")
         if not isinstance(value, str):
             raise InvalidType("voice", "string", value)
+        if not value:
+            raise UnsupportedValue("voice", value, "the name of a voice")
         name = VOICES.get(value.lower()) or _NAMES.get(value.lower())
         if name is None and strict:
             raise UnsupportedValue("voice", value, [*VOICES, *ELEVENLABS])

@@ -26,6 +26,7 @@ from translators.values import (
     Source,
     State,
     Task,
+    from_json,
 )
 
 
@@ -56,7 +57,7 @@ class Operation:
     `mend`: an OpenAI-shaped answer of this operation always needs completing.
     `long`: the submit itself takes as long as the work (minutes).
     `every`: seconds between a client's polls that suit this kind of work.
-    `needs`: parameters without which the gateway refuses.
+    `needs`: native fields without which the gateway refuses; of "a|b" one is enough.
     `price`: USD known beforehand; `result_price`: USD that the result adds, where that is by its length.
     `accepts`: parameters that are understood without a field of the table reading them.
     `ignores`: parameters that mean nothing here and are silently left out.
@@ -210,5 +211,6 @@ __all__ = [
     "Task",
     "Translator",
     "bearer",
+    "from_json",
     "no_header",
 ]

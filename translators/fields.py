@@ -142,5 +142,11 @@ def _taken(name: str, field: Take, call: Call) -> Any:
     for source in field.sources:
         value = call.params.get(source)
         if value is not None:
-            return value if field.convert is None else field.convert(value, call)
+            return _converted(source, field, value, call)
     return field.default
+
+
+def _converted(source: str, field: Take, value: Any, call: Call) -> Any:
+    if field.convert is not None:
+        return field.convert(value, call)
+    return value if field.native is None else field.native.parse(source, value)

@@ -1,14 +1,13 @@
 """Pictures, videos and sounds: what clients give, what gateways take, and the links that they answer."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from translators.core import JSON, Asset, Call, Capability, Hosted, Source
+from translators.core import JSON, Asset, Call, Capability, FormText, Hosted, Source
 from translators.errors import InvalidType, MalformedReply, UnsupportedValue
 from translators.fields import Convert
 from translators.specs import from_text
@@ -22,6 +21,8 @@ def sources(value: Any, param: str) -> list[Source]:
 
     A URL, a data URL, `{"image_url": …}`, `{"url": …}`, an upload, or a list of these.
     """
+    if isinstance(value, FormText) and value[:1] in ("[", "{"):
+        value = from_text(value)
     if isinstance(value, list | tuple):
         return [one for item in value for one in sources(item, param)]
     if isinstance(value, Source):
@@ -45,7 +46,7 @@ def source_of(value: str, param: str) -> Source:
     if found := _DATA_URL.match(value):
         try:
             data = base64.b64decode(value[found.end() :], validate=True) if found[3] else None
-        except binascii.Error:
+        except ValueError:  # also: not ASCII
             data = None
         if data:
             return Source(data=data, mime=found[1] or "application/octet-stream")
@@ -149,6 +150,15 @@ def _replaced(value: Any, old: str, new: Hosted) -> Any:
     if isinstance(value, list | tuple):
         return [_replaced(one, old, new) for one in value]
     return new if isinstance(value, str) and value == old else value
+
+
+def holds_file(value: Any) -> bool:
+    """Whether there is an upload in a value, at any depth."""
+    if isinstance(value, Mapping):
+        return any(map(holds_file, value.values()))
+    return isinstance(value, Source) or (
+        isinstance(value, list | tuple) and any(map(holds_file, value))
+    )
 
 
 def data_uri(source: Source) -> str:

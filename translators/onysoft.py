@@ -19,11 +19,11 @@ from translators.core import (
     Query,
     Translator,
 )
-from translators.errors import UnsupportedValue
+from translators.errors import MissingParameter, UnsupportedEndpoint, UnsupportedValue
 from translators.fields import ABSENT, DROP, MODEL, Table, const, extra, take
 from translators.files import hosted_url, inline, one_source
 from translators.onysoft_answers import SOUNDS, read_pictures, read_submit, refuse, status
-from translators.onysoft_images import ANY_IMAGE, IMAGES, UPSCALE
+from translators.onysoft_images import ANY_IMAGE, IMAGES, UPSCALE, draws_only
 from translators.onysoft_models import MANY, MAX_REQUEST, NATIVE, family
 from translators.onysoft_videos import ANY_VIDEO, VIDEO_EDITS, VIDEOS
 from translators.openai import models
@@ -64,10 +64,10 @@ HEARD: Table = {
 # The page shows music with a prompt only; the other names are Suno's [E].
 SONG: Table = {
     "model": MODEL,
-    "prompt": take("input", native=text()),
+    "prompt": take("input", native=text(low=1)),
     "negative_prompt": extra(text()),
-    "style": extra(text()),
-    "title": extra(text()),
+    "style": extra(text(low=1)),
+    "title": extra(text(low=1)),
     "instrumental": extra(boolean()),
     "audio_url": take(("audio", "file"), _sound),
 }
@@ -75,9 +75,12 @@ SONG: Table = {
 
 def _message(value: Any, call: Call) -> Any:
     """The prompt as one user message, with the pictures that came along as parts."""
+    value = text(low=1).parse("prompt", value)
     said = call.params.get("image")
-    if call.capability is not Capability.IMAGE_EDIT or said is None:
+    if call.capability is not Capability.IMAGE_EDIT:
         return [{"role": "user", "content": value}]
+    if said is None:
+        raise MissingParameter("image")
     pictures = [{"type": "image_url", "image_url": {"url": one}} for one in MANY(said, call)]
     return [{"role": "user", "content": [{"type": "text", "text": value}, *pictures]}]
 
@@ -143,10 +146,11 @@ def _audio(
 
 
 def _demanded(table: Table, capability: Capability) -> tuple[str, ...]:
-    """The model's own field for pictures: it cannot do without, unless it draws from words as well."""
+    """What a model cannot do without: its own field for pictures, unless it draws from words as well."""
     own = [name for name in table if name in NATIVE]
-    draws = capability is Capability.IMAGE and "image_input" in own
-    return ("prompt", *own) if len(own) == 1 and not draws else ("prompt",)
+    if capability is Capability.IMAGE_EDIT:  # without a picture it would be sold as a new one
+        return ("prompt", "|".join(own))
+    return ("prompt", *own) if len(own) == 1 and "image_input" not in own else ("prompt",)
 
 
 def _images(capability: Capability) -> Mapping[str, Operation]:
@@ -170,7 +174,7 @@ def _images(capability: Capability) -> Mapping[str, Operation]:
             for globs, table in IMAGES.items()
             if not editing or any(name in table for name in NATIVE)
         },
-        "*": _image(ANY_IMAGE, "prompt"),
+        "*": _image(ANY_IMAGE, *_demanded(ANY_IMAGE, capability)),
     }
 
 
@@ -185,6 +189,13 @@ def prices(body: Any) -> list[JSON]:
         for model in models(body)
     )
     return [one for one in told if any("pric" in name or "cost" in name for name in one)]
+
+
+def _family(model: str, capability: Capability, params: Params) -> str:
+    native = family(model, capability, params)
+    if capability is Capability.IMAGE_EDIT and draws_only(native):
+        raise UnsupportedEndpoint(f"'{model}' at onysoft takes no picture.", "model")
+    return native
 
 
 _CHAT = Operation("/chat/completions", {"model": MODEL}, open=True, mend=True)
@@ -206,7 +217,9 @@ ROW = Translator(
             globs: _video(table, "videoUrl") for globs, table in VIDEO_EDITS.items()
         },
         Capability.SPEECH: {
-            "elevenlabs/v3-text-to-dialogue*": _audio("voice", DIALOGUE, every=2.0),
+            "elevenlabs/v3-text-to-dialogue*": _audio(
+                "voice", DIALOGUE, "prompt|dialogue", every=2.0
+            ),
             "elevenlabs/text-to-speech*": _audio("voice", SPOKEN, "prompt", every=2.0),
         },
         Capability.SOUND: {
@@ -219,7 +232,10 @@ ROW = Translator(
             "ai-music-api/sounds": _audio("music", SONG, "prompt", every=5.0, ignores=_NOT_SPOKEN),
         },
         Capability.MUSIC: {
-            "suno-*|ai-music-api/*": _audio("music", SONG, every=5.0, ignores=_NOT_SPOKEN)
+            "suno-v*|suno-generate-lyrics|ai-music-api/generate": _audio(
+                "music", SONG, "prompt", every=5.0, ignores=_NOT_SPOKEN
+            ),
+            "suno-*|ai-music-api/*": _audio("music", SONG, every=5.0, ignores=_NOT_SPOKEN),
         },
         Capability.TRANSCRIPTION: {
             "elevenlabs/speech-to-text*": _audio(
@@ -228,7 +244,7 @@ ROW = Translator(
         },
     },
     refuse=refuse,
-    family=family,
+    family=_family,
     queries={"models": Query("/models", models), "prices": Query("/models", prices)},
     max_request=MAX_REQUEST,
 )

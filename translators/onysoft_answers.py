@@ -233,7 +233,7 @@ def _cost(data: Mapping[str, Any]) -> Cost | None:
         said = data.get(name)
         if isinstance(said, Mapping) and said.get("currency", "USD") == "USD":
             said = said.get("amount")
-        if isinstance(said, int | float) and not isinstance(said, bool):
+        if isinstance(said, int | float) and not isinstance(said, bool) and said >= 0:
             return Cost(usd=float(said))
     return None
 

@@ -6,12 +6,13 @@ the gateway converts itself.
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from translators.convert import choice, image_tier, ratio
 from translators.core import Call
 from translators.fields import ABSENT, MODEL, Convert, Field, Table, extra, take
-from translators.onysoft_models import ANY_PICTURES, MANY, ONE, RATIOS, pictures
+from translators.onysoft_models import ANY_PICTURES, MANY, NATIVE, ONE, RATIOS, pictures
 from translators.specs import boolean, oneof, text
 
 
@@ -36,7 +37,7 @@ _IMAGE: Table = {
     "model": MODEL,
     "prompt": take("prompt", native=text()),
     "negative_prompt": extra(text()),
-    "aspect_ratio": take("size", ratio(*RATIOS), native=text()),
+    "aspect_ratio": take("size", ratio(*RATIOS), native=oneof(*RATIOS)),
 }
 _TIERED: Table = {**_IMAGE, "resolution": _resolution("1K", "2K", "4K")}
 _FLUX: Table = {**_IMAGE, "resolution": _resolution("1K", "2K")}
@@ -62,7 +63,9 @@ IMAGES: Mapping[str, Table] = {
     "flux-2/*": _FLUX,
     "gpt-image-2-image-to-image": {
         **_GPT,
-        "aspect_ratio": take("size", _or(ratio(*RATIOS), "1:1"), native=text(), default="1:1"),
+        "aspect_ratio": take(
+            "size", _or(ratio(*RATIOS), "1:1"), native=oneof(*RATIOS), default="1:1"
+        ),
         "resolution": take(
             "size",
             _or(image_tier("1K", "2K", "4K"), "1K"),
@@ -77,7 +80,6 @@ IMAGES: Mapping[str, Table] = {
     "google/nano-banana-edit": {**_BANANA, **pictures("image_urls", MANY)},
     "google/nano-banana-2*|google/nano-banana-pro*|nano-banana-*": {
         **_TIERED,
-        "output_format": _BANANA["output_format"],
         **pictures("image_input", lambda value, call: MANY(value, call) if value != [] else []),
     },
     "google/nano-banana": _BANANA,
@@ -108,3 +110,11 @@ UPSCALE: Mapping[str, Table] = {
     }
 }
 ANY_IMAGE: Table = {**_TIERED, **ANY_PICTURES}
+
+
+def draws_only(model: str) -> bool:
+    """Whether a model draws from words alone: its line of the matrix has no field for pictures."""
+    for globs, table in IMAGES.items():
+        if any(fnmatchcase(model, glob) for glob in globs.split("|")):
+            return not any(name in table for name in NATIVE)
+    return False

@@ -54,7 +54,7 @@ _VIDEO: Table = {
     "model": MODEL,
     "prompt": take("prompt", native=text()),
     "negative_prompt": extra(text()),
-    "aspect_ratio": take("size", ratio(*RATIOS), native=text()),
+    "aspect_ratio": take("size", ratio(*RATIOS), native=oneof(*RATIOS)),
     "duration": take("seconds", seconds(5, 6, 8, 10), native=oneof(5, 6, 8, 10)),
     "resolution": take("size", tier("720p", "1080p"), native=oneof("720p", "1080p")),
 }
@@ -103,7 +103,9 @@ VIDEOS: Mapping[str, Table] = {
         **_VIDEO,
         "image_url": take(("image_urls", *REFERENCES), _veo_frame),
         "imageUrls": take(("image_urls", *REFERENCES), _veo_references),
-        "generationType": take(("imageUrls", "image_urls", *REFERENCES), _veo_mode, native=text()),
+        "generationType": take(
+            ("imageUrls", "image_urls", *REFERENCES), _veo_mode, native=oneof(_REFERENCES)
+        ),
     },
     "*text-to-video*": _VIDEO,
     "*image-to-video*|kling*": {**_VIDEO, **ANY_PICTURES},

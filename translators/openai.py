@@ -97,6 +97,14 @@ def _first(value: Any, call: Call) -> Any:
     return sources(value, reference_param(call))[0]
 
 
+def _attached(value: Any, call: Call) -> Source:
+    """A file that is here: what passes through a form is not fetched first."""
+    source: Source = _first(value, call)
+    if source.data is None:
+        raise UnsupportedValue("file", source.url, "an uploaded file, or a base64 data URL")
+    return source
+
+
 def _text(value: Any, call: Call) -> str:
     return str(value)
 
@@ -111,7 +119,9 @@ def _ordered(body: Params) -> Ordered:
 
 _single = one_source(_first)
 _one_upload = one_source(upload)
+_one_attached = one_source(_attached)
 _MODEL_ONLY: Table = {"model": MODEL}
+_RECORDED: Table = {"model": MODEL, "file": take("file", _one_attached)}
 _IMAGE: Table = {
     "model": MODEL,
     "prompt": take("prompt"),
@@ -143,8 +153,8 @@ EMBEDDING = Operation("/embeddings", _MODEL_ONLY, open=True)
 MODERATION = Operation("/moderations", _MODEL_ONLY, open=True)
 RESPONSE = Operation("/responses", _MODEL_ONLY, open=True)
 SPEECH = Operation("/audio/speech", _MODEL_ONLY, open=True)
-TRANSCRIPTION = Operation("/audio/transcriptions", _MODEL_ONLY, open=True, form=True)
-TRANSLATION = Operation("/audio/translations", _MODEL_ONLY, open=True, form=True)
+TRANSCRIPTION = Operation("/audio/transcriptions", _RECORDED, open=True, form=True)
+TRANSLATION = Operation("/audio/translations", _RECORDED, open=True, form=True)
 IMAGE = Operation(
     "/images/generations",
     _IMAGE,

@@ -1,7 +1,6 @@
 """How the answers of OpenAI's API and its copies read: refusals, pictures, videos, lists of models."""
 
 import base64
-import binascii
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from translators.errors import (
     moderated,
     retry_after_in,
 )
+from translators.files import asset_of
 
 # What the usual servers say when the account is empty, whatever the status (new-api: 403, OpenAI: 429).
 _QUOTA = (
@@ -201,13 +201,14 @@ def _model(one: Any) -> JSON | None:
 
 
 def _image(one: Mapping[str, Any]) -> Asset | None:
-    title = one.get("revised_prompt")
+    said = one.get("revised_prompt")
+    title = said if isinstance(said, str) else None
     if isinstance(encoded := one.get("b64_json"), str) and encoded:
         try:
             data = base64.b64decode(encoded.rpartition(",")[2], validate=True)
-        except binascii.Error as exc:
+        except ValueError as exc:
             raise MalformedReply("The image is not valid base64.") from exc
         return Asset(data=data, title=title)
     if isinstance(url := one.get("url"), str) and url:
-        return Asset(url=url, title=title)
+        return asset_of(url, title=title)
     return None

@@ -11,12 +11,15 @@ from translators.core import (
     Operation,
     Ordered,
     Request,
+    Source,
     Translator,
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
 from translators.fields import DROP, OPTIONS, build, param_of, protected_in, sources_of
-from translators.files import reference_param, within
+from translators.files import holds_file, reference_param, within
 from translators.specs import from_text
+
+_A_DAY = 86_400  # seconds: nothing that long is ordered
 
 # OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
 # for. The others change the result, and leaving one out silently would sell something else.
@@ -103,19 +106,44 @@ def plan(
     body, left_out = _others(operation, call, body, handled)
     dropped += left_out
     body = _with_options(operation, call, body)
+    if operation.form or operation.read is not None:
+        _check_files(operation, body)
     if row.max_request is not None and operation.read is not None:
         body = within(body, row.max_request)
-    for name in operation.needs:
-        if body.get(name) in (None, "", []):
-            raise MissingParameter(_wanted(operation, call, name))
+    for names in operation.needs:
+        first, *others = names.split("|")
+        if all(body.get(name) in (None, "", []) for name in (first, *others)):
+            raise MissingParameter(_wanted(operation, call, first))
     return Plan(
         model=model,
         operation=operation,
         request=Request(operation.method, operation.path, body, operation.form),
-        ordered=operation.ordered(body),
+        ordered=_told(operation.ordered(body)),
         dropped=tuple(dict.fromkeys(name for name in dropped if name in call.given)),
         price=operation.price(body, call),
     )
+
+
+def _told(ordered: Ordered) -> Ordered:
+    """What can be told of an order: provider_options may have put anything into the body."""
+    resolution, ratio, seconds = (
+        str(one) if isinstance(one, str | int | float) else None
+        for one in (ordered.resolution, ordered.ratio, ordered.seconds)
+    )
+    try:
+        counted = seconds is not None and 0 < float(seconds) < _A_DAY
+    except ValueError:
+        counted = False
+    return Ordered(resolution, ratio, seconds if counted else None)
+
+
+def _check_files(operation: Operation, body: JSON) -> None:
+    """No file where only words can go: JSON holds none, and a form none inside of an object."""
+    for name, value in body.items():
+        parts = value if operation.form and isinstance(value, list) else [value]
+        words = [one for one in parts if not (operation.form and isinstance(one, Source))]
+        if holds_file(words):
+            raise InvalidType(param_of(operation.table, name), "no file", Source())
 
 
 def _wanted(operation: Operation, call: Call, name: str) -> str:

@@ -3,14 +3,17 @@
 A `Spec` checks what a client says under a native name, and gives a form's text its type.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
-from translators.core import FormText
+from translators.core import FormText, from_json
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter, UnsupportedValue
+
+_TWO_TO_63 = 1 << 63
 
 
 class Spec(Protocol):
@@ -137,6 +140,34 @@ class _Mapping:
 
 
 @dataclass(frozen=True, slots=True)
+class _Matching:
+    pattern: str
+    example: str
+
+    def parse(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise InvalidType(name, "string", value)
+        if not self.lists(value):
+            raise UnsupportedValue(name, value, self.example)
+        return str(value)
+
+    def lists(self, value: Any) -> bool:
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Either:
+    of: tuple[Spec, ...]
+
+    def parse(self, name: str, value: Any) -> Any:
+        fitting = (one for one in self.of if one.lists(value))
+        return next(fitting, self.of[0]).parse(name, value)
+
+    def lists(self, value: Any) -> bool:
+        return any(one.lists(value) for one in self.of)
+
+
+@dataclass(frozen=True, slots=True)
 class _Anything:
     def parse(self, name: str, value: Any) -> Any:
         return from_text(value) if isinstance(value, FormText) else value
@@ -178,6 +209,16 @@ def mapping(of: Mapping[str, Spec] | None = None, needs: tuple[str, ...] = ()) -
     return _Mapping(of or {}, needs)
 
 
+def matching(pattern: str, example: str) -> Spec:
+    """A string that the whole of a regular expression fits; `example` says how it looks."""
+    return _Matching(pattern, example)
+
+
+def either(*specs: Spec) -> Spec:
+    """What one of these takes; of what none takes the first says what is wrong."""
+    return _Either(specs)
+
+
 def anything() -> Spec:
     return _Anything()
 
@@ -185,7 +226,7 @@ def anything() -> Spec:
 def from_text(value: str) -> Any:
     """A form's text as the JSON it spells (a number, `true`, a list, an object), else itself."""
     try:
-        return orjson.loads(str(value))  # orjson takes no subclass of str
+        return from_json(str(value))  # orjson takes no subclass of str
     except orjson.JSONDecodeError:
         return str(value)
 
@@ -195,8 +236,8 @@ def _number_in(value: Any, *, whole: bool) -> float | None:
         value = from_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if whole and value != int(value):
-        return None
+    if whole and (value != int(value) or not -_TWO_TO_63 <= value < 2 * _TWO_TO_63):
+        return None  # beyond 64 bits JSON cannot be written
     return int(value) if whole else value
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any
+
+import orjson
 
 from translators.errors import Fault
 
@@ -11,6 +14,8 @@ JSON = dict[str, Any]
 
 
 Params = Mapping[str, Any]
+
+MAX_DEPTH = 64  # levels of the JSON that clients and gateways send
 
 
 class Capability(StrEnum):
@@ -172,3 +177,30 @@ class Ordered:
     resolution: str | None = None
     ratio: str | None = None
     seconds: str | None = None
+
+
+def from_json(raw: bytes | str) -> Any:
+    """JSON as a value: at most MAX_DEPTH levels, so that whoever walks it may recurse.
+
+    Raises orjson.JSONDecodeError.
+    """
+    value = orjson.loads(raw)
+    # Few brackets cannot be deep: the usual one is spared the walk.
+    if _brackets(raw) > MAX_DEPTH and _deep(value):
+        raise orjson.JSONDecodeError(f"nested more than {MAX_DEPTH} levels deep", "", 0)
+    return value
+
+
+def _brackets(raw: bytes | str) -> int:
+    if isinstance(raw, str):
+        return raw.count("{") + raw.count("[")
+    return raw.count(b"{") + raw.count(b"[")
+
+
+def _deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        holders = [one for one in level if isinstance(one, dict | list)]
+        inner = (one.values() if isinstance(one, dict) else one for one in holders)
+        level = list(chain.from_iterable(inner))
+    return any(isinstance(one, dict | list) for one in level)

@@ -5,16 +5,19 @@ a line `config.yaml:12: models.sora-2: message` of one `ConfigError`, and no mes
 """
 
 from proxy.config.config import SECTIONS, Config, load, parse
-from proxy.config.sections import ClientKey, Provider, Route
+from proxy.config.sections import Breaker, ClientKey, ClientTimeout, Provider, Retries, Route
 from proxy.config.values import Row, Target
 from proxy.config.words import ConfigError
 
 __all__ = [
     "SECTIONS",
+    "Breaker",
     "ClientKey",
+    "ClientTimeout",
     "Config",
     "ConfigError",
     "Provider",
+    "Retries",
     "Route",
     "Row",
     "Target",

@@ -12,13 +12,16 @@ from pydantic import Field, ValidationError
 from proxy.config.document import read
 from proxy.config.dotenv import dotenv
 from proxy.config.sections import (
+    Breaker,
     ClientKey,
+    ClientTimeout,
     Defaults,
     Jobs,
     Limits,
     Media,
     Price,
     Provider,
+    Retries,
     Route,
     Section,
     Server,
@@ -58,7 +61,7 @@ class Config(Section):
         """Every string that must never be shown; too short ones would garble what is."""
         found = [provider.api_key for provider in self.providers.values()]
         found += [key.key for key in self.keys or ()]
-        found += [self.webhooks.secret] if self.webhooks.secret else []
+        found += [one for one in (self.webhooks.secret, self.server.metrics_key) if one]
         password = urlsplit(self.store).password or ""
         texts = {secret.get_secret_value() for secret in found} | {password, unquote(password)}
         return frozenset(t for t in texts if len(t) >= 6 and not t.startswith("sha256:"))
@@ -74,9 +77,12 @@ SECTIONS: Final[Mapping[Where, type[Section]]] = {
     (): Config,
     ("server",): Server,
     ("server", "limits"): Limits,
+    ("server", "timeout"): ClientTimeout,
     ("providers", "*"): Provider,
     ("providers", "*", "timeout"): Timeout,
     ("providers", "*", "prices", "*"): Price,
+    ("providers", "*", "retries"): Retries,
+    ("providers", "*", "breaker"): Breaker,
     ("models", "*"): Route,
     ("defaults",): Defaults,
     ("keys", "*"): ClientKey,

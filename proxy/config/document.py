@@ -20,7 +20,7 @@ MAX_NODES: Final = 20_000  # with every alias written out: nested aliases grow w
 MAX_DEPTH: Final = 24  # an alias may contain itself
 
 
-SECRET: Final = frozenset({"api_key", "key", "secret", "store"})
+SECRET: Final = frozenset({"api_key", "key", "metrics_key", "secret", "store"})
 
 
 _TAG: Final = "tag:yaml.org,2002:"

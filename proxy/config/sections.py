@@ -24,6 +24,7 @@ from proxy.config.values import (
     HookSecret,
     Keep,
     Money,
+    OptionalSecret,
     RouteName,
     Seconds,
     Secret,
@@ -35,6 +36,7 @@ from proxy.config.values import (
     WebUrl,
     as_number,
     scope_of,
+    switched,
 )
 from proxy.config.words import Bad
 
@@ -55,6 +57,16 @@ class Limits(Section):
     reserve_usd: Money = 0.1
 
 
+class ClientTimeout(Section):
+    """Seconds that a client may take: for a request's head, for another 64 KiB of its body or of its answer,
+    and between two requests on a connection."""
+
+    headers: Seconds = 20.0
+    body: Seconds = 30.0
+    write: Seconds = 60.0
+    idle: Seconds = 75.0
+
+
 class Server(Section):
     host: Text = "127.0.0.1"
     port: Annotated[int, BeforeValidator(as_number), Field(ge=0, le=65535)] = 8080
@@ -62,11 +74,42 @@ class Server(Section):
     max_body_mb: Count = 32
     allow_anonymous: bool = False
     limits: Limits = Limits()
+    timeout: ClientTimeout = ClientTimeout()
+    metrics_key: OptionalSecret = None
+    log_level: Literal["error", "warning", "info", "debug"] = "info"
+    log_requests: bool = False
 
 
 class Timeout(Section):
+    """Of a provider: to connect, between two pieces of an answer, and for a place under `max_concurrency`."""
+
     connect: Seconds = 5.0
     read: Seconds = 120.0
+    queue: Seconds = 30.0
+
+
+class Retries(Section):
+    """Further attempts at the last target left: `connect` after a refused connection, `busy` after a 429
+    that says to come back shortly, a 502 or a 503."""
+
+    connect: Annotated[int, BeforeValidator(as_number), Field(ge=0, le=10)] = 1
+    busy: Annotated[int, BeforeValidator(as_number), Field(ge=0, le=10)] = 0
+
+
+class Breaker(Section):
+    """After so many `failures` in a row, with no more than `window` between two, a target is passed over for
+    a `pause`, which doubles up to `max_pause`."""
+
+    failures: Count = 5
+    window: Seconds = 600.0
+    pause: Seconds = 10.0
+    max_pause: Seconds = 300.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_pause < self.pause:
+            raise Bad(f"max_pause ({self.max_pause:g} s) is below pause ({self.pause:g} s)")
+        return self
 
 
 class Price(Section):
@@ -90,6 +133,8 @@ class Provider(Section):
     usd_per_credit: Money | None = None
     prices: Mapping[str, Price] = {}
     submit: Literal["auto", "async"] = "auto"
+    retries: Retries = Retries()
+    breaker: Annotated[Breaker | None, BeforeValidator(switched)] = Breaker()
     _row_read: float = PrivateAttr(default=0.0)
 
     @model_validator(mode="before")
@@ -113,7 +158,8 @@ class Provider(Section):
 
 
 class Route(Section):
-    """What a model name leads to: `targets` in order, and defaults under the request's params."""
+    """What a model name leads to: `targets` in order (weighted neighbours in one that chance makes), and
+    defaults under the request's params."""
 
     targets: Targets
     params: Mapping[str, Any] = {}
@@ -142,12 +188,13 @@ class Defaults(Section):
 
 
 class ClientKey(Section):
-    """A client's key and limits: `models` are globs (None: all), `rpm` requests a minute."""
+    """A client's key and limits: `models` are globs (None: all), `rpm` requests and `tpm` tokens a minute."""
 
     name: Text
     key: ClientSecret  # as it is sent, or sha256:<64 hex>
     models: Annotated[tuple[Text, ...], Some] | None = None
     rpm: Count | None = None
+    tpm: Count | None = None
     concurrency: Count | None = None
     budget_usd: Money | None = None
     budget_window: Seconds = 30 * UNITS["d"]
@@ -161,13 +208,15 @@ class ClientKey(Section):
 
 
 class Jobs(Section):
-    """Seconds: waits between polls, a job's deadline, how long it is kept, how long a stop waits,
-    and how long a submit or poll may go without its worker's sign of life before another settles it."""
+    """Seconds: waits between polls, a job's deadline, how long it and the table of usage are kept, how long
+    a stop waits, and how long a submit or poll may go without its worker's sign of life before another
+    settles it."""
 
     poll_min: Seconds = 1.0
     poll_max: Seconds = 10.0
     timeout: Seconds = 1800.0
     retention: Seconds = 7 * UNITS["d"]
+    usage_retention: Annotated[Seconds, Field(ge=UNITS["d"])] = 400 * UNITS["d"]
     drain: Delay = 960.0
     lease: Annotated[Seconds, Field(ge=1, le=20)] = 20.0
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -40,10 +41,14 @@ class Row(Protocol):
 
 
 class Target(NamedTuple):
-    """A model at a provider; the model is the gateway's own name for it."""
+    """A model at a provider; the model is the gateway's own name for it.
+
+    `weight`: its share of the requests among its neighbours that have one, too.
+    """
 
     provider: str
     model: str
+    weight: float | None = None
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
@@ -63,6 +68,13 @@ def scope_of(info: ValidationInfo) -> Scope:
     scope = info.context
     assert isinstance(scope, Scope), "configs are made by parse()"
     return scope
+
+
+def switched(value: object) -> object:
+    """A section that may also be switched: true or on for its defaults, false or off for none."""
+    if value in ("on", "off"):
+        value = value == "on"
+    return value if not isinstance(value, bool) else ({} if value else None)
 
 
 def as_number(value: object) -> object:
@@ -114,15 +126,27 @@ def _client_key(value: SecretStr) -> SecretStr:
 
 
 def _target(value: object, info: ValidationInfo) -> Target:
-    """ "provider/model" → Target; the model is everything after the first slash."""
+    """ "provider/model", or {target: that, weight: 3} → Target; the model is all after the first slash."""
+    weight = None
+    if isinstance(value, dict):
+        value, weight = _weighted(value)
     if not isinstance(value, str):
         raise Bad("a target must be text such as provider/model")
-    target = Target(*value.partition("/")[::2])
+    target = Target(*value.partition("/")[::2], weight)
     if not (target.provider and target.model):
         raise Bad("target {} must read provider/model", value)
     if target.provider not in (known := scope_of(info).providers):
         raise Bad(f"unknown provider {{}}{suggest(target.provider, known)}", target.provider)
     return target
+
+
+def _weighted(value: dict[str, object]) -> tuple[object, float]:
+    if value.keys() != {"target", "weight"}:
+        raise Bad("a target with a weight must read {target: provider/model, weight: 3}")
+    weight = value["weight"]
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < inf:
+        raise Bad("a target's weight must be a number above 0")
+    return value["target"], float(weight)
 
 
 def _route_name(value: str, info: ValidationInfo) -> str:
@@ -214,4 +238,5 @@ Folder = Annotated[Path, BeforeValidator(_filled), AfterValidator(_in_folder)]
 Keep = Annotated[Literal["auto"] | bool, BeforeValidator(_keep)]
 Store = Annotated[str, AfterValidator(_store)]
 HookSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_empty)]
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_none_if_empty)]
 Some = AfterValidator(_some)

@@ -5,6 +5,7 @@ behind its routes, and those that one of its globs reaches as `provider/model`. 
 to it, like a provider that is not there.
 """
 
+import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +15,8 @@ from starlette.responses import Response
 
 from proxy.accounts import Account
 from proxy.auth import Client
+from proxy.circuit import Circuit
+from proxy.config import Target
 from proxy.endpoints.common import json_response
 from proxy.errors import GatewayFault, from_fault, gateway_error, not_found
 from proxy.exchange import Exchange, exchange_of
@@ -26,12 +29,13 @@ _TIMEOUT = 15.0  # seconds that a gateway may take to answer such a question
 
 
 async def listed(request: Request) -> Response:
-    """GET /v1/providers: `{object: "list", data: [{id, object: "provider", translator, base_url, …}]}`."""
+    """GET /v1/providers: `{object: "list", data: [{id, object: "provider", translator, base_url, health, …}]}`."""
     exchange = exchange_of(request)
     exchange.endpoint = "providers"
     runtime = exchange.service.runtime
     found = [one for one in runtime.accounts.values() if _reaches(exchange.client, one, runtime)]
-    return _answer(exchange, {"object": "list", "data": [_shown(one) for one in found]})
+    data = [{**_shown(one), "health": _health(exchange.client, one, runtime)} for one in found]
+    return _answer(exchange, {"object": "list", "data": data})
 
 
 async def balance(request: Request) -> Response:
@@ -119,6 +123,39 @@ def _shown(account: Account) -> JSON:
         "rpm": config.rpm,
         "max_concurrency": config.max_concurrency,
     }
+
+
+def _health(client: Client, account: Account, runtime: Runtime) -> JSON:
+    """The connection's, and that of each target which a route names, as this worker has seen them."""
+    connection, *targets = account.health.circuits()
+    shown = [
+        {"model": model, **_circuit(circuit)}
+        for model, circuit in targets
+        if _reaches_model(client, Target(account.name, model), runtime)
+    ]
+    return {**_circuit(connection[1]), "targets": shown}
+
+
+def _circuit(circuit: Circuit) -> JSON:
+    """`state`: closed, open or half_open; `next_probe_at` and `last_failure.at`: Unix seconds."""
+    failure = None
+    if circuit.failed_at is not None:
+        failure = {"kind": circuit.failed_by, "at": int(circuit.failed_at)}
+    probe = circuit.next_probe_at
+    return {
+        "state": circuit.state,
+        "last_failure": failure,
+        "next_probe_at": None if probe is None else math.ceil(probe),
+    }
+
+
+def _reaches_model(client: Client, target: Target, runtime: Runtime) -> bool:
+    """Whether the client may use the target by a route, or by its own name."""
+    routes = runtime.config.models.items()
+    routed = (
+        name for name, route in routes if any(str(one) == str(target) for one in route.targets)
+    )
+    return client.may_use(str(target)) or any(client.may_use(name) for name in routed)
 
 
 def _priced(name: str, price: Any) -> JSON:

@@ -38,11 +38,11 @@ _LARGEST = 64 << 20  # bytes of a sound that is converted
 _PIECE = 24_576  # bytes of a `speech.audio.delta`, before base64
 _SPOKEN = frozenset({"response_format", "stream_format"})
 _WRITTEN = frozenset({"response_format", "stream"})
-_TEXTS = ("json", "text", "verbose_json")
+TEXTS = ("json", "text", "verbose_json")
 _NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 # What OpenAI's requests hold besides the input: one with nothing else asks for nothing.
-_AROUND_INPUT = frozenset({"model", "voice", "instructions", "speed", *_SPOKEN})
-_AROUND_FILE = frozenset(
+AROUND_INPUT = frozenset({"model", "voice", "instructions", "speed", *_SPOKEN})
+AROUND_FILE = frozenset(
     {
         *("model", "language", "prompt", "temperature", "include", "timestamp_granularities"),
         *("chunking_strategy", "known_speaker_names", "known_speaker_references", *_WRITTEN),
@@ -65,7 +65,7 @@ async def speech(request: Request) -> Response:
     said = {**resolved.params, **params}
     if "input" in said:
         need_text(said, "input")
-    elif said.keys() <= _AROUND_INPUT:
+    elif said.keys() <= AROUND_INPUT:
         raise missing("input")
     ask = Ask(
         Capability.SPEECH,
@@ -78,6 +78,7 @@ async def speech(request: Request) -> Response:
     async def order(candidates: Sequence[Candidate]) -> Response:
         return await _spoken(request, Wish(candidates[0].capability.value, resolved, ask, params))
 
+    await exchange.service.limiter.weigh(exchange, params)
     return await first_that_answers(
         request,
         runtime.router.candidates(resolved, ask),
@@ -103,13 +104,14 @@ async def transcribe(request: Request) -> Response:
     exchange.route = resolved.name
     said = {**resolved.params, **params}
     stream = flag(said, "stream")
-    if said.keys() <= _AROUND_FILE:
+    if said.keys() <= AROUND_FILE:
         raise missing("file")
     ask = Ask(capability, without_own(params), options_of(params), handled=_WRITTEN)
 
     async def order(candidates: Sequence[Candidate]) -> Response:
         return await _written(request, Wish(capability.value, resolved, ask, params), stream=stream)
 
+    await exchange.service.limiter.weigh(exchange, params)
     return await first_that_answers(
         request,
         runtime.router.candidates(resolved, ask),
@@ -172,7 +174,7 @@ async def _pieces(request: Request, job: Job, wanted: str | None) -> AsyncGenera
 
 async def _written(request: Request, wish: Wish, *, stream: bool) -> Response:
     said = {**wish.resolved.params, **wish.said}
-    shape = one_of(said, "response_format", _TEXTS, "json")
+    shape = one_of(said, "response_format", TEXTS, "json")
     job = await place(request, wish)
     if stream:
         return await _streamed(request, job, _words(request, job))

@@ -22,6 +22,7 @@ async def chat(request: Request) -> Response:
     exchange.route = resolved.name
     ask = Ask(Capability.CHAT, without_own(params), options_of(params))
     candidates = runtime.router.candidates(resolved, ask)
+    await exchange.service.limiter.weigh(exchange, params)
     return await passing.first_that_answers(
         request,
         candidates,

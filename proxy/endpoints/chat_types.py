@@ -31,7 +31,7 @@ _ARRAY: Kind = ("an array", lambda value: isinstance(value, list))
 _OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
 _CHOICE: Kind = ("a string or an object", lambda value: isinstance(value, str | dict))
 
-_KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), _NUMBER),
     **dict.fromkeys(("n", "seed", "max_tokens", "max_completion_tokens", "top_logprobs"), _WHOLE),
     **dict.fromkeys(("stream", "logprobs", "parallel_tool_calls", "store"), _FLAG),
@@ -48,7 +48,7 @@ _KINDS: Mapping[str, Kind] = {
 def check_types(params: Params) -> None:
     """Raises ApiError 400 for the first parameter of a type that OpenAI's is not."""
     for name, value in params.items():
-        kind = _KINDS.get(name)
+        kind = KINDS.get(name)
         if kind is not None and not kind[1](value):
             raise wrong(name, kind[0])
     for place, tool in enumerate(params.get("tools", ())):

@@ -98,7 +98,7 @@ def one_of(params: Params, name: str, allowed: tuple[str, ...], default: str) ->
 def number_in_query(request: Request, name: str, default: int, low: int, high: int) -> int:
     """A whole number of the query string; raises ApiError 400."""
     text = request.query_params.get(name)
-    if text is None or text == "":
+    if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or not low <= int(text[:9]) <= high:
         raise invalid(

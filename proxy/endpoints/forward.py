@@ -61,6 +61,7 @@ def _endpoint(
                 raise missing(one)
         stream = flag(said, "stream")
         ask = Ask(capability, without_own(params), options_of(params))
+        await exchange.service.limiter.weigh(exchange, params)
         return await first_that_answers(
             request,
             runtime.router.candidates(resolved, ask),

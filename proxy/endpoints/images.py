@@ -31,11 +31,11 @@ from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 from translators.framing import encode
 
-_MOST = 10
+MOST = 10
 _TRIES = 3  # to load a finished picture
 _PAUSE = 0.5  # seconds between them
 _LARGEST = 64 << 20  # bytes of one picture that is given out as base64
-_FORMATS = ("b64_json", "url")
+FORMATS = ("b64_json", "url")
 _NO_USAGE = {
     "total_tokens": 0,
     "input_tokens": 0,
@@ -69,13 +69,13 @@ async def vary(request: Request) -> Response:
 
 async def _make(request: Request, params: Params, capability: Capability) -> Response:
     exchange = exchange_of(request)
-    shape = one_of(params, "response_format", _FORMATS, "b64_json")
+    shape = one_of(params, "response_format", FORMATS, "b64_json")
     stream = flag(params, "stream")
     resolved = exchange.service.runtime.router.resolve(
         params.get("model"), capability, exchange.client
     )
     ask = Ask(capability, without_own(params), options_of(params), handled=HANDLED)
-    tasks = count(params, "n", _MOST)
+    tasks = count(params, "n", MOST)
     job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
     if stream:
         events = _events(request, job, capability)

@@ -25,7 +25,7 @@ from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 
 # What a job of each kind may be: the first capability that the target offers.
-_KINDS: Mapping[str, tuple[Capability, ...]] = {
+KINDS: Mapping[str, tuple[Capability, ...]] = {
     "image": (Capability.IMAGE,),
     "video": (Capability.VIDEO,),
     "speech": (Capability.SPEECH, Capability.SOUND, Capability.MUSIC),
@@ -33,7 +33,7 @@ _KINDS: Mapping[str, tuple[Capability, ...]] = {
     "music": (Capability.MUSIC,),
 }
 # What others of the proxy's endpoints make jobs of besides.
-_LISTED = (*_KINDS, "transcription", "chat")
+LISTED = (*KINDS, "transcription", "chat")
 _PICTURES = ("image", "images", "mask", "image_url", "image_urls", "input_urls", "input_reference")
 _MOST = 10
 
@@ -43,11 +43,15 @@ async def create(request: Request) -> Response:
     exchange = exchange_of(request)
     exchange.endpoint = "jobs"
     kind = request.path_params["kind"]
-    if kind not in _KINDS:
-        raise not_found(f"No such kind of job. There are: {', '.join(_KINDS)}.")
+    if kind not in KINDS:
+        raise not_found(f"No such kind of job. There are: {', '.join(KINDS)}.")
     params = await read_params(request, exchange.service.runtime.max_body)
-    if kind == "video" and params.get("video") is None:
-        videos.check(params)
+    if kind == "video":
+        if params.get("video") is None:
+            videos.check(params)
+        videos.check_order(params)
+    if kind not in ("image", "video"):  # what is made of words
+        await exchange.service.limiter.weigh(exchange, params)
     job = await _placed(request, kind, params)
     taken = await exchange.service.jobs.wait(job.id, is_taken, videos.grace(request, job)) or job
     note(exchange, taken)
@@ -58,7 +62,7 @@ async def create(request: Request) -> Response:
 
 async def _placed(request: Request, kind: str, params: Params) -> Job:
     exchange = exchange_of(request)
-    capability, *others = _KINDS[kind]
+    capability, *others = KINDS[kind]
     understood, source = _understood(kind, params), None
     if kind == "image" and any(params.get(name) is not None for name in _PICTURES):
         capability, others = Capability.IMAGE_EDIT, [Capability.IMAGE]
@@ -104,9 +108,9 @@ async def listed(request: Request) -> Response:
     exchange.endpoint = "jobs"
     kind = request.query_params.get("kind")
     status = request.query_params.get("status")
-    if kind is not None and kind not in _LISTED:
+    if kind is not None and kind not in LISTED:
         raise invalid(
-            f"Unsupported value for 'kind'. Allowed: {', '.join(_LISTED)}.",
+            f"Unsupported value for 'kind'. Allowed: {', '.join(LISTED)}.",
             code="unsupported_value",
             param="kind",
         )

@@ -1,5 +1,6 @@
 """Requests that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +10,17 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proxy.accounts import Account
+from proxy.endpoints.common import waiting_time
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
 from proxy.exchange import Exchange, exchange_of
+from proxy.failures import Failure, failure_of
+from proxy.health import Attempt
 from proxy.jobs.outcome import ordered_price
 from proxy.redact import masked
-from proxy.routing import Candidate
+from proxy.retries import pause_before
+from proxy.routing import Candidate, take_next
 from proxy.sse import EventStream, begun, while_connected
 from proxy.tally import Tally
 from proxy.wire import read_whole
@@ -45,6 +51,7 @@ class Next:
     """This target failed before its first byte; `error` is the client's if there is no other."""
 
     error: ApiError
+    failure: Failure | None = None
 
 
 Ordering = Callable[[Sequence[Candidate]], Awaitable[Response | Next]]
@@ -60,29 +67,56 @@ async def first_that_answers(
     looks after its own fallbacks, and only if all of them refused it the others are asked.
     """
     exchange = exchange_of(request)
-    for place, candidate in enumerate(candidates):
+    left = list(candidates)
+    while True:
+        candidate = take_next(left)
         if candidate.plan.operation.read is not None:
-            tasks = [one for one in candidates[place:] if one.plan.operation.read is not None]
-            others = [one for one in candidates[place:] if one.plan.operation.read is None]
+            tasks = [candidate, *(one for one in left if one.plan.operation.read is not None)]
+            left = [one for one in left if one.plan.operation.read is None]
             exchange.service.usage.release(exchange)
-            ordered = await order(tasks)
-            if isinstance(ordered, Response):
-                return ordered
-            if not others:
-                raise ordered.error
-            exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
-            return await first_that_answers(request, others, ask, order)
-        exchange.answered_by(candidate.account.name, str(candidate.target), candidate.plan.dropped)
-        tally = await _tallied(exchange, candidate)
-        result = await while_connected(request, _tried(ask(candidate)))
+            result = await order(tasks)
+        else:
+            result = await _asked(request, candidate, ask, last=not left)
         if isinstance(result, Response):
-            tally.answered_by(candidate)
-            exchange.costs(tally.cost)
             return result
-        if place + 1 == len(candidates):
+        if not left:
             raise result.error
-        exchange.service.metrics.fallbacks.labels(candidate.account.name).inc()
-    raise AssertionError("a route has at least one candidate")
+        exchange.service.metrics.fallbacks.add(candidate.account.name)
+
+
+async def _asked(
+    request: Request, candidate: Candidate, ask: Asking, *, last: bool
+) -> Response | Next:
+    """One target's answer, or why another should be asked. `last`: there is none, so it may be asked again."""
+    exchange = exchange_of(request)
+    account, model = candidate.account, candidate.target.model
+    exchange.answered_by(account.name, str(candidate.target), candidate.plan.dropped)
+    attempt, tried = account.health.begin(model), 1
+    try:
+        tally = await _tallied(exchange, candidate)
+        while True:
+            result = await while_connected(request, _tried(ask(candidate), attempt))
+            if isinstance(result, Response):
+                tally.answered_by(candidate)
+                exchange.costs(tally.cost)
+                return result
+            pause = _pause(request, account, result.failure, tried) if last else None
+            if pause is None:
+                return result
+            exchange.service.metrics.retries.add(account.name)
+            await while_connected(request, asyncio.sleep(pause))
+            attempt, tried = account.health.begin(model), tried + 1
+    except BaseException:
+        attempt.left()
+        raise
+
+
+def _pause(request: Request, account: Account, failure: Failure | None, tried: int) -> float | None:
+    """Seconds until the same target is asked again; None where it is not, or its client would not wait."""
+    pause = pause_before(failure, account.config.retries, tried) if failure else None
+    if pause is None or pause >= waiting_time(request) - exchange_of(request).age:
+        return None
+    return pause
 
 
 async def _tallied(exchange: Exchange, candidate: Candidate) -> Tally:
@@ -94,23 +128,33 @@ async def _tallied(exchange: Exchange, candidate: Candidate) -> Tally:
     return tally
 
 
-async def _tried(answer: Awaitable[Response]) -> Response | Next:
+async def _tried(answer: Awaitable[Response], attempt: Attempt) -> Response | Next:
     """A target's answer, or why the next should be asked. Raises what is the request's own fault."""
     try:
-        return await answer
-    except GatewayDown as down:
-        return Next(from_down(down))
-    except MalformedReply as exc:
-        return Next(gateway_error(str(exc), "malformed_response"))
-    except GatewayFault as exc:
-        if exc.fault.kind in _ELSEWHERE:
-            # No task was taken: what a gateway failed at as a whole may be asked for again.
-            return Next(from_fault(replace(exc.fault, certain=True)))
-        raise
-    except ApiError as exc:
-        if exc.status >= 500:
-            return Next(exc)
-        raise
+        found = await answer
+    except Exception as exc:
+        attempt.ended(exc)
+        error = _for_another(exc)
+        if error is None:
+            raise
+        return Next(error, failure_of(exc))
+    if isinstance(found, EventStream):
+        found.attempt = attempt  # which goes on until its last event
+    else:
+        attempt.good()
+    return found
+
+
+def _for_another(exc: Exception) -> ApiError | None:
+    """What the client is told if there is no other target; None where another would do no better."""
+    if isinstance(exc, GatewayDown):
+        return from_down(exc)
+    if isinstance(exc, MalformedReply):
+        return gateway_error(str(exc), "malformed_response")
+    if isinstance(exc, GatewayFault) and exc.fault.kind in _ELSEWHERE:
+        # No task was taken: what a gateway failed at as a whole may be asked for again.
+        return from_fault(replace(exc.fault, certain=True))
+    return exc if isinstance(exc, ApiError) and exc.status >= 500 else None
 
 
 async def chat(request: Request, candidate: Candidate, *, stream: bool, params: Params) -> Response:

@@ -52,7 +52,7 @@ def _shown(row: Total) -> JSON:
 
 def _day(request: Request, name: str, default: str) -> str:
     text = request.query_params.get(name)
-    if not text:
+    if text is None:
         return default
     try:
         seconds = text.isascii() and text.isdigit() and len(text) <= 11 and len(text) != 8

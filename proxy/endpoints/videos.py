@@ -49,6 +49,7 @@ async def order(
     before: Sequence[Candidate] = (),
 ) -> Response:
     """Place a video job and answer as soon as the gateway has taken or refused it."""
+    check_order(params)
     exchange = exchange_of(request)
     runtime = exchange.service.runtime
     resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
@@ -153,6 +154,10 @@ def check(params: Params) -> None:
     # aigate.shop's page lets a prompt be {text, image}: an object is left to the table.
     if not isinstance(prompt, Mapping):
         need_text(params, "prompt")
+
+
+def check_order(params: Params) -> None:
+    """The same for what every kind of video has."""
     if params.get("size") is not None:
         _checked_size(params["size"])
     if params.get("seconds") is not None:

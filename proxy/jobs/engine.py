@@ -10,15 +10,16 @@ from dataclasses import replace
 from proxy.accounts import Account
 from proxy.config import Config
 from proxy.driver import Driver
-from proxy.jobs import endings
 from proxy.jobs.poll import Poller
 from proxy.jobs.queue import Queue
 from proxy.jobs.submit import Submitter
+from proxy.jobs.upkeep import Upkeep
 from proxy.media import Media
+from proxy.metrics import Metrics
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
-from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
+from proxy.store.base import Change, Job, Store, StoreUnavailable, Unanswered
 from proxy.store.money import Budget
 
 log = logging.getLogger("anygate.jobs")
@@ -26,7 +27,6 @@ log = logging.getLogger("anygate.jobs")
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
 _PURGE = 60.0
 _LOOK = 0.5  # seconds between a waiting client's looks at the store: another worker may do the work
-_BATCH = 100
 
 
 class Jobs:
@@ -35,13 +35,21 @@ class Jobs:
     `runtime()` gives the configuration in force.
     """
 
-    def __init__(self, store: Store, media: Media, runtime: Callable[[], Runtime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        media: Media,
+        runtime: Callable[[], Runtime],
+        metrics: Metrics | None = None,
+    ) -> None:
         self.store = store
+        self.metrics = metrics or Metrics()
         self.media = media
         self._runtime = runtime
         self._queue = Queue(self, Poller(self).poll)
         self._submitter = Submitter(self)
         self._held: set[tuple[str, int]] = set()
+        self._upkeep = Upkeep(self, self._held)
         self._sending: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
@@ -77,8 +85,9 @@ class Jobs:
             for loop in (
                 self._queue.run(),
                 self._every(lambda: self.lease / 4, self._renew),
-                self._every(lambda: min(_SWEEP, self.lease / 4), self._sweep),
-                self._every(lambda: _PURGE, self._purge),
+                self._every(lambda: min(_SWEEP, self.lease / 4), self._upkeep.sweep),
+                self._every(lambda: _PURGE, self._upkeep.purge),
+                self._every(lambda: _PURGE, self._upkeep.prune),
             )
         ]
 
@@ -92,6 +101,7 @@ class Jobs:
         for task in (*self._sending, *self._loops):
             task.cancel()
         await asyncio.gather(*self._sending, *self._loops, return_exceptions=True)
+        await self._upkeep.stop()
 
     async def start_job(
         self,
@@ -109,7 +119,13 @@ class Jobs:
         entries = [replace(one, at=time.time() + self.lease) for one in job.tasks]
         job = replace(job, tasks=entries)
         recent = self.config.jobs.timeout
-        stored = await self.store.create(job, key=key, retry=retry, recent=recent, budget=budget)
+        try:
+            stored = await self.store.create(
+                job, key=key, retry=retry, recent=recent, budget=budget
+            )
+        except Unanswered:
+            self._upkeep.retract(job)
+            raise
         if stored.id == job.id:
             self._hold(job)
             task = asyncio.create_task(self._submit(job, candidates))
@@ -133,8 +149,16 @@ class Jobs:
 
     async def change(self, job_id: str, change: Change) -> Job | None:
         """Apply a transition and tell whoever waits for the job here."""
-        job = await self.store.update(job_id, change)
+        before: Job | None = None
+
+        def noted(job: Job) -> Job | None:
+            nonlocal before
+            before = job
+            return change(job)
+
+        job = await self.store.update(job_id, noted)
         if job is not None:
+            self.metrics.job_changed(before or job, job, self.config.models)
             for waiting in self._waiting.get(job_id, ()):
                 if not waiting.done():
                     waiting.set_result(None)
@@ -195,34 +219,6 @@ class Jobs:
     async def _renew(self) -> None:
         if self._held:
             await self.store.renew(tuple(self._held), time.time() + self.lease)
-
-    async def _sweep(self) -> None:
-        now = time.time()
-        orphans = await self.store.lease(
-            submitting=True, providers=None, until=now + self.lease, limit=_BATCH
-        )
-        for one in orphans:
-            # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
-            if (one.job_id, one.index) not in self._held:
-                await self._orphaned(one)
-        for job_id in await self.store.overdue(_BATCH):
-            change = endings.overdue(now=time.time(), configured=self.accounts)
-            await self.change(job_id, change)
-
-    async def _orphaned(self, due: Due) -> None:
-        job = await self.change(due.job_id, endings.orphaned(due.index, now=time.time()))
-        if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
-            await self.store.release(job.id)
-
-    async def _purge(self) -> None:
-        before = time.time() - self.config.jobs.retention
-        while gone := await self.store.purge(before, _BATCH):
-            names = [name for job in gone for name in job.media]
-            names += [
-                str(a["file"]) for j in gone for t in j.tasks for a in t.assets if "file" in a
-            ]
-            if names:
-                await self.media.remove(names)
 
     def _watch(self, job_id: str) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

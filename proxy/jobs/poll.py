@@ -10,6 +10,7 @@ from urllib.parse import quote
 from proxy.accounts import Account
 from proxy.config import Config
 from proxy.errors import GatewayDown, Throttled, from_failed_task
+from proxy.failures import failure_of, fault_of
 from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
 from proxy.jobs.notify import notify
@@ -54,6 +55,7 @@ class Poller:
             raise LookupError(f"{job.target} is not polled")
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
+        self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, time.time() - due.at))
         limit = self._jobs.lease * _ANSWERED
         try:
             async with asyncio.timeout(limit):  # of it all: drop by drop it would outlast its lease
@@ -61,16 +63,19 @@ class Poller:
         except Throttled as throttled:
             await self.later(due, throttled.retry_after or 1.0)
             return
-        except (GatewayDown, TimeoutError):
+        except (GatewayDown, TimeoutError) as exc:
+            account.health.note(failure_of(exc))
             await self.later(due, self.pause(entry))
             return
         fault = account.row.refuse(answer)
         if fault is not None:
+            account.health.note(fault_of(fault))
             await self._bad(due, entry, operation, fault, answer.status)
             return
         try:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
-        except MalformedReply:
+        except MalformedReply as exc:
+            account.health.note(failure_of(exc))
             await self.later(due, self.pause(entry))  # one bad poll never fails a job
             return
         await self._shown(due, entry, operation, account, task)

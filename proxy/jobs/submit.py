@@ -8,13 +8,24 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from proxy.errors import ApiError, GatewayDown, from_down, from_failed_task, from_fault
+from proxy.errors import (
+    ApiError,
+    GatewayDown,
+    GatewayFault,
+    from_down,
+    from_failed_task,
+    from_fault,
+)
+from proxy.failures import Failure, failure_of, fault_of
+from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
 from proxy.jobs.transitions import Aim
-from proxy.routing import Candidate
+from proxy.retries import pause_before
+from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Job, StoreUnavailable
 from translators.core import Answer, Call, State, Task
 from translators.errors import MalformedReply
@@ -29,9 +40,10 @@ _AGAIN = 0.5  # seconds between attempts to store what the gateway said
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The gateway certainly took nothing."""
+    """The gateway certainly took nothing; `failure`: what that says of the target."""
 
     error: ApiError
+    failure: Failure | None
 
 
 class GaveUp(Exception):
@@ -51,11 +63,15 @@ class Submitter:
 
     async def _run(self, job: Job, candidates: Sequence[Candidate]) -> None:
         rest = range(1, len(job.tasks))
+        left = list(candidates)
         refused: ApiError | None = None
-        for candidate in candidates:
-            result = await self._send(job.id, 0, candidate)
+        while left:
+            candidate = take_next(left)
+            result = await self._sent(job.id, 0, candidate, last=not left)
             if isinstance(result, Refused):
                 refused = result.error
+                if left:
+                    self._jobs.metrics.fallbacks.add(candidate.account.name)
                 continue
             if result.tasks[0].error and result.tasks[0].error["code"] == "submission_ambiguous":
                 await self._fail_all(job.id, rest, endings.HELD_BACK)
@@ -73,15 +89,37 @@ class Submitter:
 
     async def _also(self, job_id: str, index: int, candidate: Candidate) -> None:
         """A further task of a job whose first was taken: it stays with that target."""
-        result = await self._send(job_id, index, candidate)
+        result = await self._sent(job_id, index, candidate, last=True)
         if isinstance(result, Refused):
             await self._fail(job_id, index, result.error)
+
+    async def _sent(
+        self, job_id: str, index: int, candidate: Candidate, *, last: bool
+    ) -> Job | Refused:
+        """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
+        account, tried = candidate.account, 1
+        with self._jobs.holding(job_id, index):
+            while True:
+                attempt = account.health.begin(candidate.target.model)
+                try:
+                    result = await self._send(job_id, index, candidate, attempt)
+                finally:
+                    attempt.left()
+                failure = result.failure if last and isinstance(result, Refused) else None
+                pause = pause_before(failure, account.config.retries, tried) if failure else None
+                if pause is None:
+                    return result
+                self._jobs.metrics.retries.add(account.name)
+                await asyncio.sleep(pause)
+                tried += 1
 
     async def _fail_all(self, job_id: str, indexes: Iterable[int], error: ApiError) -> None:
         for index in indexes:
             await self._fail(job_id, index, error)
 
-    async def _send(self, job_id: str, index: int, candidate: Candidate) -> Job | Refused:
+    async def _send(
+        self, job_id: str, index: int, candidate: Candidate, attempt: Attempt
+    ) -> Job | Refused:
         account, plan = candidate.account, candidate.plan
 
         async def mark() -> None:
@@ -90,24 +128,27 @@ class Submitter:
             sending = transitions.sending(index, now=now, until=until, aim=aim, long=long)
             await self._change(job_id, sending)
 
-        with self._jobs.holding(job_id, index):
-            try:
-                answer = await self._jobs.driver.ask(account, plan.request, first=mark)
-            except GatewayDown as down:
-                if down.certain:
-                    return Refused(from_down(down))
-                return await self._fail(job_id, index, endings.ambiguous(str(down)))
-            return await self._taken(job_id, index, candidate, answer)
+        try:
+            # Where the provider's rpm cannot be counted: nothing has gone out by then.
+            ask = partial(self._jobs.driver.ask, account, plan.request, first=mark)
+            answer = await self._through(ask)
+        except GatewayDown as down:
+            attempt.ended(down)
+            if down.certain:
+                return Refused(from_down(down), failure_of(down))
+            return await self._fail(job_id, index, endings.ambiguous(str(down)))
+        return await self._taken(job_id, index, candidate, answer, attempt)
 
     async def _taken(
-        self, job_id: str, index: int, candidate: Candidate, answer: Answer
+        self, job_id: str, index: int, candidate: Candidate, answer: Answer, attempt: Attempt
     ) -> Job | Refused:
         account, plan = candidate.account, candidate.plan
         fault = account.row.refuse(answer)
         if fault is not None:
+            attempt.ended(GatewayFault(fault))
             fault = redacted(fault, self._jobs.redactor)
             if fault.certain:
-                return Refused(from_fault(fault))
+                return Refused(from_fault(fault), fault_of(fault))
             return await self._fail(job_id, index, endings.ambiguous(fault.message))
         read = plan.operation.read
         assert read is not None, "only operations whose answer is read become jobs"
@@ -115,11 +156,15 @@ class Submitter:
         try:
             task = read(answer, call)
         except MalformedReply as exc:
+            attempt.ended(exc)
             why = f"its answer could not be read ({exc})"
             return await self._fail(job_id, index, endings.ambiguous(why))
         if task.state is State.FAILED and task.id is None and task.fault and task.fault.certain:
             # Refused in the shape of a failed task: there is none.
-            return Refused(from_fault(redacted(task.fault, self._jobs.redactor)))
+            attempt.ended(GatewayFault(task.fault))
+            error = from_fault(redacted(task.fault, self._jobs.redactor))
+            return Refused(error, fault_of(task.fault))
+        attempt.good()
         return await self._read(job_id, index, candidate, task)
 
     async def _read(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:

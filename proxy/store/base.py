@@ -21,6 +21,10 @@ class StoreUnavailable(Exception):
     """The store cannot be reached or written; nothing was sent to a gateway because of it."""
 
 
+class Unanswered(StoreUnavailable):
+    """… in the midst of it: the operation may have been carried out all the same."""
+
+
 class KeyReused(Exception):
     """An Idempotency-Key came with another body than its first time."""
 
@@ -133,11 +137,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task whose time has come, leased to the worker that got it; NOTIFY stands for the job's webhook."""
+    """A task whose time has come (`at`, Unix seconds), leased to the worker that got it; NOTIFY stands for
+    the job's webhook."""
 
     job_id: str
     index: int
     provider: str
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a store keeps beside jobs: clients' rates and budgets, and the table of usage.
+"""What a store keeps beside jobs: clients' rates, tokens and budgets, and the table of usage.
 
 Money is counted in whole billionths of a dollar: sums are exact, and equal to what was put in.
 """
@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 
 NANOS = 1_000_000_000  # a dollar
 _SLOTS = 720  # of a budget's window: an hour each of thirty days
-MINUTE = 60.0  # seconds over which `rpm` counts
+MINUTE = 60.0  # seconds over which `rpm` and `tpm` count
+_SECOND = 1.0  # a slot of the minute over which tokens count
 BUSY = 1.0  # seconds after which a client with too many requests under way may come again
 DIMENSIONS = ("day", "key", "route", "provider", "kind")
 
@@ -39,48 +40,44 @@ class Budget:
 
         It is free again a window later, so at most a slot too late, and never too early.
         """
-        size = self.window / _SLOTS
-        return (now // size + 1) * size
+        return _slot(now, self.window / _SLOTS)
 
     def check(self, spent: Iterable[tuple[float, int]], needed: int, now: float) -> None:
         """Raises OverBudget unless `needed` nanodollars, and at least one, are left.
 
         `spent`: (slot, nanodollars) of the window that ends now, in order of time.
         """
-        limit, needed = nanos(self.usd), max(needed, 1)
-        slots = list(spent)
-        total = sum(amount for _, amount in slots)
-        if total + needed <= limit:
-            return
-        wait, left = None, total
-        for at, amount in slots:
-            left -= amount
-            if left + needed <= limit:
-                wait = at + self.window - now
-                break
-        raise OverBudget(self, total / NANOS, needed / NANOS, wait)
+        needed, slots = max(needed, 1), list(spent)
+        wait = _free_in(slots, nanos(self.usd) - needed, self.window, now)
+        if wait != 0.0:
+            total = sum(amount for _, amount in slots)
+            raise OverBudget(self, total / NANOS, needed / NANOS, wait)
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How many requests a client may make in a minute, and how many may be under way at once."""
+    """How many requests a client may make in a minute, how many may be under way at once, and how many
+    tokens it may use in a minute."""
 
     rpm: int | None = None
     concurrency: int | None = None
+    tpm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a request may come in: `refused` by "rpm" or "concurrency", or None.
+    """Whether a request may come in: `refused` by "rpm", "concurrency" or "tpm", or None.
 
-    `wait`: seconds until one may; `remaining`: requests that are left of the minute; `reset`: seconds
-    until all of them are there again.
+    `wait`: seconds until one may, None where it never fits; `remaining`: requests, or tokens, that are left
+    of the minute; `reset`: seconds until all of them are there again; `at`: the slot that its tokens are
+    counted under.
     """
 
     refused: str | None = None
-    wait: float = 0.0
+    wait: float | None = 0.0
     remaining: int = 0
     reset: float = 0.0
+    at: float = 0.0
 
 
 class Charge(NamedTuple):
@@ -145,6 +142,12 @@ class Accounts(Protocol):
     async def leave(self, client: str, holder: str) -> None:
         """Give a place back."""
 
+    async def take(self, client: str, tokens: int, limit: int) -> Admission:
+        """Count so many tokens of this minute, of which a client has `limit`, or none."""
+
+    async def correct(self, client: str, tokens: int, at: float) -> None:
+        """Count more tokens, or fewer where it is negative, under the slot that they were taken under."""
+
     async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
         """Take money from a budget, under its slot of `now`; raises OverBudget where it is not there.
 
@@ -154,6 +157,10 @@ class Accounts(Protocol):
     async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
         """Add to the table of usage and to what is spent, all or nothing."""
 
+    async def prune(self, *, used_before: str, spent_before: float) -> bool:
+        """Forget a day of usage that is older, and what else is of no use any more; whether there is
+        another such day. `spent_before`: of money; every budget's window must have passed since then."""
+
     async def usage(
         self, by: Sequence[str], *, since: str, until: str, key: str | None = None
     ) -> list[Total]:
@@ -161,6 +168,40 @@ class Accounts(Protocol):
 
         `key`: of this client only.
         """
+
+
+def taking(spent: Iterable[tuple[float, int]], tokens: int, limit: int, now: float) -> Admission:
+    """What a client is told that wants so many tokens. `spent`: (slot, tokens) of the minute that ends now,
+    in order of time; a minute is free again a second too late at most, and never too early."""
+    slots = list(spent)
+    left = limit - sum(amount for _, amount in slots)
+    wait = _free_in(slots, limit - tokens, MINUTE, now)
+    if wait == 0.0:
+        at = token_slot(now)
+        return Admission(remaining=left - tokens, reset=at + MINUTE - now, at=at)
+    last = max((at for at, amount in slots if amount), default=now - MINUTE)
+    return Admission("tpm", wait, max(left, 0), last + MINUTE - now)
+
+
+def token_slot(now: float) -> float:
+    """Under which time tokens taken now are kept."""
+    return _slot(now, _SECOND)
+
+
+def _slot(now: float, size: float) -> float:
+    return (now // size + 1) * size
+
+
+def _free_in(spent: list[tuple[float, int]], most: int, window: float, now: float) -> float | None:
+    """Seconds until no more than `most` is spent within a window: 0.0 where that is so now, None: never."""
+    left = sum(amount for _, amount in spent)
+    if left <= most:
+        return 0.0
+    for at, amount in spent:
+        left -= amount
+        if left <= most:
+            return at + window - now
+    return None
 
 
 def nanos(usd: float) -> int:

@@ -12,12 +12,11 @@ from proxy.store import redis_index as index
 from proxy.store import redis_list_scripts as lists
 from proxy.store import redis_queue_scripts as queue
 from proxy.store import redis_scripts as scripts
-from proxy.store.base import Change, Due, Job, KeyReused, Page
+from proxy.store.base import Change, Due, Job, KeyReused, Page, Unanswered
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
 from proxy.store.redis_accounts import RedisAccounts, limited, over
 from proxy.store.redis_index import difference, digest, milliseconds
-from proxy.store.redis_lane import Unanswered
 from proxy.store.redis_server import Server
 
 _MARK = 16  # characters before a document, which no other state of any job has
@@ -161,7 +160,8 @@ class RedisStore(RedisAccounts):
         kind = index.queue_name("", submitting=submitting)
         found = await self._lane.call(queue.LEASE, kind, self._clock(), until, limit, *names)
         texts = [one.decode() for one in found]
-        return [index.due_of(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+        rows = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
+        return [index.due_of(*row) for row in rows]
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
         moves = [argument for one, at in due for argument in (at, one.index, one.job_id)]

@@ -17,7 +17,7 @@ return false
 
 # → {in | concurrency | rpm, hits before this one, time of the last one, of the one that has to grow old first}
 ADMIT = script("""
-local client, concurrency, holder, till, rpm, now, old, token, keep = unpack(ARGV)
+local client, concurrency, holder, till, rpm, now, old, token, keep, stays = unpack(ARGV)
 local places, hits = P .. 'places:' .. client, P .. 'hits:key:' .. client
 call('ZREMRANGEBYSCORE', hits, '-inf', old)
 local count = call('ZCARD', hits)
@@ -33,21 +33,44 @@ if rpm ~= '' then
   call('ZADD', hits, now, token)
   call('PEXPIRE', hits, math.max(tonumber(keep), call('PTTL', hits)))
 end
-if concurrency ~= '' then call('ZADD', places, till, holder) end
+if concurrency ~= '' then
+  call('ZADD', places, till, holder)
+  call('PEXPIRE', places, math.max(tonumber(stays), call('PTTL', places)))
+end
 return {'in', count, last, false}
 """)
 
-# ARGV: UNTIL CLIENT HOLDER …
+# ARGV: UNTIL KEEP CLIENT HOLDER …
 STAY = script(
     """
-for i = 2, #ARGV, 2 do
-  call('ZADD', P .. 'places:' .. ARGV[i], 'XX', ARGV[1], ARGV[i + 1])
+for i = 3, #ARGV, 2 do
+  local places = P .. 'places:' .. ARGV[i]
+  call('ZADD', places, 'XX', ARGV[1], ARGV[i + 1])
+  call('PEXPIRE', places, math.max(tonumber(ARGV[2]), call('PTTL', places)))
 end
 """,
     again=True,
 )
 
 LEAVE = script("call('ZREM', P .. 'places:' .. ARGV[1], ARGV[2])", again=True)
+
+# → {slot, tokens, …} of before; it takes them where there is room
+TAKE = script("""
+local client, tokens, limit, slot, old, keep = unpack(ARGV)
+local name, answer = P .. 'tokens:' .. client, {}
+if spent_since(name, old, answer) + tonumber(tokens) <= tonumber(limit) then
+  call('HINCRBY', name, slot, tokens)
+  call('PEXPIRE', name, keep)
+end
+return answer
+""")
+
+CORRECT = script("""
+local client, tokens, slot, keep = unpack(ARGV)
+local name = P .. 'tokens:' .. client
+call('HINCRBY', name, slot, tokens)
+call('PEXPIRE', name, keep)
+""")
 
 # → {in} or {over, slot, nanodollars, …}
 RESERVE = script("""
@@ -58,6 +81,23 @@ return {'in'}
 """)
 
 BOOK = script("book(cjson.decode(ARGV[1]))")
+
+# → 1 where there is another day to forget
+PRUNE = script(
+    """
+local days = call('ZRANGEBYLEX', P .. 'days', '-', '(' .. ARGV[1], 'LIMIT', 0, 2)
+if days[1] then
+  call('UNLINK', P .. 'usage:' .. days[1])
+  call('ZREM', P .. 'days', days[1])
+end
+for _, name in ipairs(call('SMEMBERS', P .. 'spenders')) do
+  spent_since(P .. name, ARGV[2], {})
+  if call('EXISTS', P .. name) == 0 then call('SREM', P .. 'spenders', name) end
+end
+return days[2] and 1 or 0
+""",
+    again=True,
+)
 
 # → the days of which something is known
 DAYS = script(

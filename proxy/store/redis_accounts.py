@@ -23,6 +23,8 @@ from proxy.store.money import (
     Rates,
     Total,
     nanos,
+    taking,
+    token_slot,
 )
 from proxy.store.redis_index import COUNTED, milliseconds, postings, spent_by
 from proxy.store.redis_opened import Opened
@@ -57,6 +59,7 @@ class RedisAccounts(Opened):
             now - MINUTE,
             next(self._hits),
             milliseconds(MINUTE),
+            milliseconds(until - now),
         )
         reset = 0.0 if last is None else float(last) + MINUTE - now
         if outcome == b"concurrency":
@@ -69,10 +72,20 @@ class RedisAccounts(Opened):
 
     async def stay(self, places: Iterable[tuple[str, str]], until: float) -> None:
         named = [name for place in places for name in place]
-        await self._lane.call(scripts.STAY, until, *named)
+        keep = milliseconds(until - self._clock())
+        await self._lane.call(scripts.STAY, until, keep, *named)
 
     async def leave(self, client: str, holder: str) -> None:
         await self._lane.call(scripts.LEAVE, client, holder)
+
+    async def take(self, client: str, tokens: int, limit: int) -> Admission:
+        now = self._clock()
+        slot, old, keep = token_slot(now), now - MINUTE, milliseconds(MINUTE)
+        found = await self._lane.call(scripts.TAKE, client, tokens, limit, slot, old, keep)
+        return taking(_slots(found), tokens, limit, now)
+
+    async def correct(self, client: str, tokens: int, at: float) -> None:
+        await self._lane.call(scripts.CORRECT, client, tokens, at, milliseconds(MINUTE))
 
     async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
         taken = [Charge(owner, budget.slot(now), nanos(usd))] if usd else []
@@ -84,6 +97,9 @@ class RedisAccounts(Opened):
 
     async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
         await self._lane.call(scripts.BOOK, postings(lines, charges))
+
+    async def prune(self, *, used_before: str, spent_before: float) -> bool:
+        return bool(await self._lane.call(scripts.PRUNE, used_before, spent_before) == 1)
 
     async def usage(
         self, by: Sequence[str], *, since: str, until: str, key: str | None = None
@@ -113,11 +129,14 @@ def limited(
 
 def over(budget: Budget, found: Sequence[bytes], needed: int, now: float) -> OverBudget:
     """The refusal, from what a script found: slot, nanodollars, …"""
-    slots = sorted(
-        (float(at), int(amount)) for at, amount in zip(found[::2], found[1::2], strict=True)
-    )
     try:
-        budget.check(slots, needed, now)
+        budget.check(_slots(found), needed, now)
     except OverBudget as exc:
         return exc
     raise AssertionError("a script refused what the budget allows")
+
+
+def _slots(found: Sequence[bytes]) -> list[tuple[float, int]]:
+    """What a script found of a hash by slots, in order of time."""
+    pairs = zip(found[::2], found[1::2], strict=True)
+    return sorted((float(at), int(amount)) for at, amount in pairs)

@@ -68,10 +68,10 @@ def queue_names(providers: Iterable[str], *, submitting: bool) -> list[str]:
     return [queue_name(one, submitting=submitting) for one in sorted(set(providers))]
 
 
-def due_of(queue: str, member: str) -> Due:
+def due_of(queue: str, member: str, at: str) -> Due:
     """An entry of a queue, as it stands there."""
     index, _, job_id = member.partition(" ")
-    return Due(job_id, int(index), queue.partition(":")[2])
+    return Due(job_id, int(index), queue.partition(":")[2], float(at))
 
 
 def page_range(after: str | None, *, ascending: bool) -> tuple[str, str, str]:
@@ -104,10 +104,11 @@ def _postings(lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> dict[s
         for what, name in enumerate(COUNTED)
         if (number := getattr(counts, name)) or what == 0  # a line of nothing is a line
     )
-    money = ((spent_by(one.owner), _score(one.at), _whole(one.nanos)) for one in charges)
+    money = [(spent_by(one.owner), _score(one.at), _whole(one.nanos)) for one in charges]
     return {
         "add": [*numbers, *money],
         "days": sorted({line.day for line in lines}),
+        "spenders": sorted({name for name, _, _ in money}),
     }
 
 

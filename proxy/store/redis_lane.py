@@ -9,16 +9,13 @@ from typing import Any
 from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as TooSlow
 
-from proxy.store.base import StoreUnavailable
+from proxy.store.base import StoreUnavailable, Unanswered
 from proxy.store.redis_scripts import Script
 from proxy.store.redis_server import Server
 
 _BATCH = 128  # operations a round trip
+_PAUSE = 0.1  # seconds between questions to a server that does not answer
 _ROUNDS = 4  # of one batch: sent, moved to another node, its scripts made known, and one to spare
-
-
-class Unanswered(StoreUnavailable):
-    """The connection was given up: the operation may have been carried out all the same."""
 
 
 class _Call:
@@ -46,6 +43,9 @@ class _Call:
 class Lane:
     """One connection, on which batches of operations follow one another.
 
+    Once the server has let one wait for too long, all fail at once until it answers again: nobody else
+    waits for a server that hangs.
+
     In a cluster it goes to the node that has the prefix's slot (MOVED), and back to the server that the
     URL names when something fails.
     """
@@ -56,12 +56,16 @@ class Lane:
         self._client = server.client()
         self._waiting: deque[_Call] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._hangs: Exception | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._closed = False
 
     def call(self, script: Script, *arguments: str | bytes | float) -> "asyncio.Future[Any]":
         """Queue an operation. It is carried out even if the future is cancelled."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        if self._hangs is not None:
+            raise StoreUnavailable(f"the store: {self._hangs}") from self._hangs
         encoded = tuple(one if isinstance(one, bytes) else str(one).encode() for one in arguments)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Call(script, encoded, future))
@@ -85,6 +89,9 @@ class Lane:
         self._closed = True
         if self._task is not None:
             await asyncio.wait([self._task])
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         await self._disconnect()
 
     async def _run(self) -> None:
@@ -105,11 +112,27 @@ class Lane:
             raise
         except Exception as exc:  # whatever it was: callers must not wait for ever
             if isinstance(exc, TooSlow):  # nor one after the other
-                _fail([*batch, *self._waiting], exc)
+                _fail([*batch, *self._waiting], exc, Unanswered)
                 self._waiting.clear()
+                self._hangs = exc
+                self._asking = asyncio.create_task(self._ask())
             else:
                 _fail(self._put_back(batch), exc, Unanswered)
+                await self._go_to(None)
+
+    async def _ask(self) -> None:
+        """Ask until the server says something, if only that it refuses: that does not take long."""
+        while self._hangs is not None:
             await self._go_to(None)
+            try:
+                await self._client.ping()
+            except TooSlow as exc:
+                self._hangs = exc
+                await asyncio.sleep(_PAUSE)
+            except (RedisError, OSError):
+                self._hangs = None
+            else:
+                self._hangs = None
 
     def _put_back(self, batch: Sequence[_Call]) -> list[_Call]:
         """Have what may be repeated sent once more; the others."""

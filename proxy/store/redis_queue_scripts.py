@@ -2,7 +2,7 @@
 
 from proxy.store.redis_scripts import script
 
-# → {queue, "INDEX ID", …}, oldest first
+# → {queue, "INDEX ID", AT, …}, oldest first
 LEASE = script("""
 local kind, now, till, limit = unpack(ARGV, 1, 4)
 local queues = {unpack(ARGV, 5)}
@@ -19,6 +19,7 @@ local answer = {}
 for i = 1, math.min(tonumber(limit), #found) do
   call('ZADD', P .. 'due:' .. found[i][2], till, found[i][3])
   answer[#answer + 1], answer[#answer + 2] = found[i][2], found[i][3]
+  answer[#answer + 1] = string.format('%.6f', found[i][1])
 end
 return answer
 """)

@@ -15,7 +15,8 @@ Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in
     twins:DIGEST  zset     undelivered jobs of one owner and fingerprint by created_at
     hits:BUCKET   zset     what was spent, by time
     places:CLIENT zset     who has a place, by the end of it
-    spent:OWNER   hash     nanodollars by the slot of the budget
+    spent:OWNER   hash     nanodollars by the slot of the budget;   spenders: set of all such keys
+    tokens:CLIENT hash     tokens by the second that they were taken in
     usage:DAY     hash     numbers by what they count and for whom;   days: zset of all such days
 
 A script that has begun to write is not undone by an error. None can happen there: a server that is read-only,
@@ -65,22 +66,30 @@ end
 -- Money and usage: `postings` of redis_index.py.
 local function book(lines)
   for _, one in ipairs(lines.add) do call('HINCRBY', P .. one[1], one[2], one[3]) end
+  for _, name in ipairs(lines.spenders) do call('SADD', P .. 'spenders', name) end
   for _, day in ipairs(lines.days) do call('ZADD', P .. 'days', 0, day) end
 end
 
--- Nothing where so much of a budget is left, else what is spent. Forgets what is older than its window.
-local function exceeded(owner, limit, needed, old)
-  if owner == '' then return false end
-  local spent, answer, total = call('HGETALL', P .. owner), {'over'}, tonumber(needed)
+-- What a hash has by slots, appended to `answer`, and their sum. Forgets what is older.
+local function spent_since(name, old, answer)
+  local spent, total = call('HGETALL', name), 0
   for i = 1, #spent, 2 do
     if tonumber(spent[i]) <= tonumber(old) then
-      call('HDEL', P .. owner, spent[i])
+      call('HDEL', name, spent[i])
     else
       total = total + tonumber(spent[i + 1])
       answer[#answer + 1], answer[#answer + 2] = spent[i], spent[i + 1]
     end
   end
-  return total > tonumber(limit) and answer
+  return total
+end
+
+-- Nothing where so much of a budget is left, else what is spent.
+local function exceeded(owner, limit, needed, old)
+  if owner == '' then return false end
+  local answer = {'over'}
+  local total = spent_since(P .. owner, old, answer)
+  return total + tonumber(needed) > tonumber(limit) and answer
 end
 
 -- Bring the indexes from one state of a job to the next: `difference` of redis_index.py.

@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 
 _DEFAULTS = {
     "socket_connect_timeout": 2.0,
-    "socket_timeout": 5.0,
+    "socket_timeout": 3.0,
     "protocol": 2,
 }
 

@@ -142,12 +142,21 @@ class SqliteStore:
     async def leave(self, client: str, holder: str) -> None:
         await self._writing.call(ledger.leave, client, holder)
 
+    async def take(self, client: str, tokens: int, limit: int) -> Admission:
+        return await self._writing.call(ledger.take, client, tokens, limit, self._clock())
+
+    async def correct(self, client: str, tokens: int, at: float) -> None:
+        await self._writing.call(ledger.correct, client, tokens, at)
+
     async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
         lane = self._writing if usd else self._reading
         await lane.call(ledger.reserve, owner, usd, budget, now)
 
     async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
         await self._writing.call(ledger.book, list(lines.items()), list(charges))
+
+    async def prune(self, *, used_before: str, spent_before: float) -> bool:
+        return await self._writing.call(ledger.prune, used_before, spent_before, self._clock())
 
     async def usage(
         self, by: Sequence[str], *, since: str, until: str, key: str | None = None

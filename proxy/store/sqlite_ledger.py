@@ -1,10 +1,10 @@
-"""What SQLite keeps of clients' rates, budgets and usage.
+"""What SQLite keeps of clients' rates, tokens, budgets and usage.
 
 Each function is an operation of a lane: it gets the connection, inside a transaction.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from proxy.store.base import Job
@@ -22,8 +22,10 @@ from proxy.store.money import (
     Rates,
     Total,
     nanos,
+    taking,
 )
 
+_HOUR = 3600.0  # no limit's window is longer
 _SUMS = ("requests", "failed", "prompt_tokens", "completion_tokens", "nanos")
 
 
@@ -84,6 +86,24 @@ def stay(db: sqlite3.Connection, places: list[Place]) -> None:
 
 def leave(db: sqlite3.Connection, client: str, holder: str) -> None:
     db.execute("DELETE FROM places WHERE client = ? AND holder = ?", (client, holder))
+
+
+def take(db: sqlite3.Connection, client: str, tokens: int, limit: int, now: float) -> Admission:
+    db.execute("DELETE FROM tokens WHERE client = ? AND at <= ?", (client, now - MINUTE))
+    spent = db.execute(
+        "SELECT at, n FROM tokens WHERE client = ? ORDER BY at", (client,)
+    ).fetchall()
+    said = taking(spent, tokens, limit, now)
+    if said.refused is None:
+        correct(db, client, tokens, said.at)
+    return said
+
+
+def correct(db: sqlite3.Connection, client: str, tokens: int, at: float) -> None:
+    db.execute(
+        "INSERT INTO tokens VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        (client, at, tokens),
+    )
 
 
 def forget(db: sqlite3.Connection, owner: str, budget: Budget, now: float) -> None:
@@ -150,3 +170,29 @@ def usage(
     )
     size = len(named)
     return [Total(dict(zip(named, row[:size], strict=True)), Counts(*row[size:])) for row in rows]
+
+
+def prune(db: sqlite3.Connection, used_before: str, spent_before: float, now: float) -> bool:
+    """Rows that nobody asks for again: whoever used them may be gone for good."""
+    days = db.execute(
+        "SELECT DISTINCT day FROM usage WHERE day < ? ORDER BY day LIMIT 2", (used_before,)
+    ).fetchall()
+    db.executemany("DELETE FROM usage WHERE day = ?", days[:1])
+    for table, name, time, before in (
+        ("budgets", "owner", "at", spent_before),
+        ("tokens", "client", "at", now - MINUTE),
+        ("places", "client", "until", now),
+        ("hits", "bucket", "at", now - _HOUR),
+    ):
+        for one in list(_names(db, table, name)):
+            db.execute(f"DELETE FROM {table} WHERE {name} = ? AND {time} <= ?", (one, before))
+    return len(days) > 1
+
+
+def _names(db: sqlite3.Connection, table: str, name: str) -> Iterator[str]:
+    """Skipping from one to the next in the primary key."""
+    last = ""
+    sql = f"SELECT {name} FROM {table} WHERE {name} > ? ORDER BY {name} LIMIT 1"
+    while row := db.execute(sql, (last,)).fetchone():
+        last = row[0]
+        yield last

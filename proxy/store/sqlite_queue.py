@@ -68,7 +68,7 @@ def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
             wanted.limit,
         ],
     ).fetchall()
-    due = [Due(job_id, index, provider) for job_id, index, provider, _ in rows]
+    due = [Due(*row) for row in rows]
     if due:
         postpone(db, [(one, until) for one in due])
     return due

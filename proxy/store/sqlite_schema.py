@@ -46,8 +46,13 @@ _VERSION_2 = (
         PRIMARY KEY (day, key, route, provider, kind)) WITHOUT ROWID""",
 )
 
+_VERSION_3 = (
+    "CREATE TABLE tokens (client TEXT NOT NULL, at REAL NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (client, at)) WITHOUT ROWID",
+)
+
 # Statement by statement, what leads from version n to n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 VERSION = len(MIGRATIONS)
 
 

@@ -28,6 +28,7 @@ def test_every_provider_is_listed(shared: Proxy, gateways: Sandbox) -> None:
     assert listed["object"] == "list"
     assert [one["id"] for one in listed["data"]] == list(NAMES)
     shop = listed["data"][1]
+    shown = shop.pop("health")  # how it is doing is other tests' affair
     assert shop == {
         "id": "aigate-shop",
         "object": "provider",
@@ -38,6 +39,13 @@ def test_every_provider_is_listed(shared: Proxy, gateways: Sandbox) -> None:
         "rpm": 100_000,
         "max_concurrency": 100,
     }
+    health = {"state", "last_failure", "next_probe_at"}
+    assert shown.keys() == {*health, "targets"}
+    assert [one.keys() for one in shown["targets"]] == [{*health, "model"}] * 2
+    assert [one["model"] for one in shown["targets"]] == [
+        "klingai/kling-v3.0-t2v",
+        "openai/gpt-4o-mini",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

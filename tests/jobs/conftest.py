@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from proxy.jobs.engine import Jobs
 from proxy.routing import Ask
 from proxy.sandbox import Sandbox
 from proxy.service import Service
-from proxy.store.base import Entry, Job, StoreUnavailable
+from proxy.store.base import Entry, Job, StoreUnavailable, Unanswered
 from proxy.store.ids import new_id
 from tests.harness import config_for, write
 from translators import TRANSLATORS
@@ -28,14 +29,22 @@ class Shaky:
     def __init__(self, store: Any) -> None:
         self._store = store
         self.away: set[str] = set()
+        self.asked: Counter[str] = Counter()  # while it was there
+        self.refused: Counter[str] = Counter()
+        self.mute: set[str] = set()  # methods that are carried out, but nobody hears of it
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
         async def called(*args: Any, **kwargs: Any) -> Any:
             if self.away & {name, "*"}:
+                self.refused[name] += 1
                 raise StoreUnavailable("the disk is full")
-            return await method(*args, **kwargs)
+            self.asked[name] += 1
+            answer = await method(*args, **kwargs)
+            if name in self.mute:
+                raise Unanswered("the connection was lost")
+            return answer
 
         return called
 
@@ -92,6 +101,14 @@ class Engine:
             assert time.monotonic() < end, found
             await asyncio.sleep(0.02)
         return found
+
+    async def all(self, wanted: Callable[[Job], bool], timeout: float = 15) -> list[Job]:
+        """Every job, once all are as wanted."""
+        end = time.monotonic() + timeout
+        while not all(wanted(one) for one in (jobs := (await self.service.store.page("")).jobs)):
+            assert time.monotonic() < end, jobs
+            await asyncio.sleep(0.02)
+        return jobs
 
     async def ended(self, job: Job, timeout: float = 15) -> Job:
         return await self.state(job, lambda one: one.ended, timeout)

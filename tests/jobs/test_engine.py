@@ -2,8 +2,12 @@
 
 import asyncio
 import itertools
+import time
+
+import pytest
 
 from proxy.sandbox import Sandbox
+from proxy.store.base import Due, StoreUnavailable
 from tests.eventually import becoming
 from tests.jobs.conftest import Workers
 from translators.core import Capability
@@ -42,6 +46,23 @@ async def test_nothing_is_sent_where_the_store_cannot_note_it(
     assert (await engine.ended(job)).status == "completed"
 
 
+async def test_what_was_stored_unheard_is_nobodys_job(workers: Workers, gateways: Sandbox) -> None:
+    """Its client was told that it could not be stored: its repetition is a job of its own, and at once."""
+    engine = await workers(jobs={"lease": 20})
+    engine.store.mute = {"create"}
+    with pytest.raises(StoreUnavailable):
+        await engine.order("sora-2", key="k")
+    engine.store.away, engine.store.mute = {"*"}, set()
+    await becoming(lambda: engine.store.refused["update"] > 1)
+    engine.store.away = set()
+    [lost] = await engine.all(lambda one: one.ended)
+    assert (lost.error or {})["code"] == "submission_lost"
+    made = await engine.order("sora-2", key="k")
+    assert made.id != lost.id
+    assert (await engine.ended(made)).status == "completed"
+    assert len(gateways["onysoft"].submits) == 1
+
+
 async def test_a_live_submit_is_no_orphan_to_another_worker(
     workers: Workers, gateways: Sandbox
 ) -> None:
@@ -60,6 +81,29 @@ async def test_a_worker_that_could_not_renew_does_not_give_up_its_own(
     gateways["onysoft"].fault("submit", late=1.8)
     done = await engine.ended(await engine.order("sora-2"))
     assert done.status == "completed", done.error
+
+
+async def test_after_an_outage_a_live_submit_is_no_orphan(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Nobody could renew its lease meanwhile. The other worker sees the store again before its own does."""
+    one, other = await workers(jobs={"lease": 2}), await workers(jobs={"lease": 2})
+    gateways["onysoft"].fault("submit", late=float("inf"))
+    job = await one.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.tasks)
+    one.store.away = other.store.away = {"*"}
+    await becoming(lambda: other.store.refused["overdue"])
+    # As an outage leaves it that is longer than the lease.
+    await one.service.store.postpone([(Due(job.id, 0, "onysoft"), time.time() - 1)])
+    before = other.store.asked["overdue"]
+    other.store.away = set()
+    await becoming(lambda: other.store.asked["overdue"] > before)
+    renewed = one.store.asked["renew"]
+    one.store.away = set()
+    await becoming(lambda: one.store.asked["renew"] > renewed)
+    gateways["onysoft"].release()
+    assert (await one.ended(job)).status == "completed"
+    assert len(gateways["onysoft"].submits) == 1
 
 
 async def test_a_crash_while_sending_is_settled_by_another_worker(

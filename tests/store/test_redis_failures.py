@@ -247,3 +247,39 @@ async def test_what_a_replica_acknowledged_survives_its_kill_9(redis, store):
     counting = """return {#redis.call('KEYS', '{anygate}:job:*'), redis.call('HLEN', '{anygate}:keys'),
         tonumber(redis.call('HGET', '{anygate}:counts', 'queued:p'))}"""
     assert len(set(redis.tell("EVAL", counting, 0))) == 1
+
+
+async def test_nobody_waits_for_a_server_that_is_known_to_hang(durable, clock, make):
+    """The first call finds it out; as many more as one likes are told so at once, until it is back."""
+    store = RedisStore(f"{durable.url}?socket_timeout=0.5", clock=clock)
+    await store.open()
+    job = await store.create(make())
+    durable.freeze()
+    await is_unavailable(store.get(job.id), store.create(make()))
+    async with asyncio.timeout(5):
+        for _ in range(100):
+            await is_unavailable(store.get(job.id), store.update(job.id, lambda job: None))
+    durable.thaw()
+
+    async def is_back() -> bool:
+        try:
+            return await store.get(job.id) == job
+        except StoreUnavailable:
+            return False
+
+    for _ in range(500):
+        if back := await is_back():
+            break
+        await asyncio.sleep(0.01)
+    assert back
+    await store.close()
+
+
+async def test_a_store_is_closed_while_its_server_hangs(durable, clock):
+    store = RedisStore(f"{durable.url}?socket_timeout=0.2", clock=clock)
+    await store.open()
+    durable.freeze()
+    await is_unavailable(store.ping())
+    async with asyncio.timeout(5):
+        await store.close()
+    durable.thaw()

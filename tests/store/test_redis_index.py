@@ -193,6 +193,14 @@ async def admit(store: Store, chance: random.Random, new: list[Job], clock) -> o
     return await store.admit("web", rates, holder=holder, until=clock.now + 5)
 
 
+async def take(store: Store, chance: random.Random, new: list[Job], clock) -> object:
+    said = await store.take("web", chance.choice([1, 5, 20]), 30)
+    await store.correct("web", chance.choice([-3, 0, 4]), said.at or clock.now)
+    if chance.random() < 0.2:
+        return said, await store.prune(used_before="2023-11-15", spent_before=clock.now - 30)
+    return said
+
+
 async def pay(store: Store, chance: random.Random, new: list[Job], clock) -> object:
     line = Line("2023-11-14", "web", chance.choice(["r1", "r2"]), "a", "chat")
     await store.book({line: Counts(1, 0, 5, 7, 9)}, [Charge("web", clock.now, -1)])
@@ -214,6 +222,7 @@ STEPS = [
     sweep,
     spend,
     admit,
+    take,
     pay,
 ]
 

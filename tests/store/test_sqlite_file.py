@@ -195,6 +195,9 @@ def operations(make) -> dict[str, Operation]:
         "admit": lambda db: sqlite_ledger.admit(db, Rates(9, 9), place, 1.0),
         "stay": lambda db: sqlite_ledger.stay(db, [place]),
         "leave": lambda db: sqlite_ledger.leave(db, "web", "a"),
+        "take": lambda db: sqlite_ledger.take(db, "web", 5, 9, 1.0),
+        "correct": lambda db: sqlite_ledger.correct(db, "web", 5, 1.0),
+        "prune": lambda db: sqlite_ledger.prune(db, "2026-01-01", 1.0, 9e9),
         "reserve": lambda db: sqlite_ledger.reserve(db, "web", 0.5, budget, 1.0),
         "book": lambda db: sqlite_ledger.book(db, [(line, Counts(1))], []),
         "usage": lambda db: sqlite_ledger.usage(

@@ -121,7 +121,10 @@ def test_one_of_size_and_seconds_brings_the_other_by_openais_defaults() -> None:
 def test_native_values_win_and_pull_the_other_along() -> None:
     assert ordered("Sora2", size="1280x720", seconds="4", resolution="1080p") == ("1080p", "10")
     assert ordered("Sora2", size="1280x720", seconds="4", durationSec="15") == ("1080p", "15")
-    assert ordered("Sora2", seconds="4", resolution="4K") == ("4K", "10")
+    for native in ({"resolution": "4K"}, {"resolution": []}, {"durationSec": "11"}):
+        with pytest.raises(UnsupportedValue, match="10") as refused:
+            ordered("Sora2", seconds="4", **native)
+        assert refused.value.param in native
     body = sent("video", "Sora2", prompt="p", size="720x1280", aspectRatio="4:3")
     assert body["aspectRatio"] == "4:3"
     with pytest.raises(InvalidType, match="durationSec"):

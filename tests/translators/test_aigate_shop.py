@@ -174,7 +174,6 @@ def test_native_pictures_pass_as_the_model_knows_them(name: str) -> None:
 def test_the_other_native_fields() -> None:
     native = {
         "input_image_b64": "aGk=",
-        "input_video": URL,
         "input_video_b64": "aGk=",
         "audio": True,
         "n": 2,
@@ -195,7 +194,20 @@ def test_the_other_native_fields() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n", 0), ("n", 1.5), ("audio", "yes"), ("seed", 1.5), ("user", 7), ("metadata", "x")],
+    [
+        ("n", 0),
+        ("n", 1.5),
+        ("seed", 1e23),
+        ("audio", "yes"),
+        ("seed", 1.5),
+        ("user", 7),
+        ("metadata", "x"),
+        ("input_image_b64", ""),
+        ("input_image_b64", "é"),
+        ("input_image_b64", 5),
+        ("input_image", ""),
+        ("duration", 0),
+    ],
 )
 def test_native_fields_are_checked(name: str, value: Any) -> None:
     with pytest.raises((InvalidType, UnsupportedValue)) as refused:
@@ -269,3 +281,24 @@ def test_the_row() -> None:
     assert balance.read({}) == {"balance": None}
     with pytest.raises(MalformedReply):
         balance.read({"balance": "much"})
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"image_url": URL, "image": URL}, "image"),
+        ({"input_image": URL, "prompt": {"text": "go", "image": URL}}, "prompt.image"),
+        ({"input_video": URL, "input_video_b64": "aGk="}, "input_video_b64"),
+        ({"metadata": {}, "options": {"cfg_scale": 1}}, "metadata"),
+    ],
+)
+def test_what_has_several_names_comes_under_one_of_them(given: Any, param: str) -> None:
+    with pytest.raises(UnsupportedParameter) as refused:
+        planned(**{"prompt": "p", **given})
+    assert refused.value.param == param
+
+
+def test_a_picture_under_the_gateways_own_name_wins() -> None:
+    made = planned(prompt="p", input_reference=URL, image_url="asset-7")
+    assert made.request.body == {"model": "m", "prompt": "p", "image_url": "asset-7"}
+    assert made.dropped == ("input_reference",)

@@ -80,10 +80,7 @@ def test_veo_takes_references_by_a_mode() -> None:
     assert sent("video", "veo3", image_urls=[A, B]) == {"imageUrls": [A, B], **mode}
     assert sent("video", "veo3_fast", imageUrls=[A]) == {"imageUrls": [A], **mode}
     assert sent("video", "veo3", input_reference=PICTURE) == {"image_url": INLINE}
-    assert sent("video", "veo3", imageUrls=[A, B], generationType="FIRST") == {
-        "imageUrls": [A, B],
-        "generationType": "FIRST",
-    }
+    assert sent("video", "veo3", imageUrls=[A, B], **mode) == {"imageUrls": [A, B], **mode}
 
 
 def test_fields_of_single_video_models() -> None:

@@ -1,0 +1,49 @@
+"""Goal 4: requests that are translated and become jobs in SQLite, against a plain one of the same run."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from bench import servers
+from bench.chat import requests
+from bench.load import CHAT
+from bench.measure import PLAIN, Cost, Figure, Run, cost, in_turn
+from bench.process import Process
+
+VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
+# Each waits a second for its first poll: as many as keep the core busy meanwhile.
+_TEXT = replace(PLAIN, connections=800, spread=0.8, body={**CHAT, "model": "t"})
+_CREATE = replace(PLAIN, path="/v1/videos", body=VIDEO)
+
+
+def translated(run: Run) -> list[Figure]:
+    """Chat by task (ai-gate.one: create, poll, answer) and creating a video (Onysoft), both with SQLite."""
+    with ExitStack() as stack:
+        up = stack.enter_context(servers.gateway(run.folder))
+
+        def proxy(name: str, **jobs: float) -> Process:
+            store = servers.sqlite(run.folder, name)
+            made = servers.anygate(run.folder, up.port, name=name, store=store, jobs=jobs)
+            return stack.enter_context(made)
+
+        # No poll falls into the time of measuring: creating alone is what the second is asked for.
+        compared = [proxy("plain"), proxy("text"), proxy("video", poll_min=300, poll_max=300)]
+        found = in_turn(run, compared, lambda one: _measured(run, one))
+    return [
+        _times("chat by task, from create to answer", found["text"], found["plain"]),
+        _times("video created", found["video"], found["plain"]),
+    ]
+
+
+def _measured(run: Run, server: Process) -> Cost:
+    if server.name == "text":
+        cost(server, replace(_TEXT, connections=50, number=50))
+        return cost(server, replace(_TEXT, seconds=run.seconds))
+    if server.name == "video":
+        cost(server, replace(_CREATE, number=200))
+        return cost(server, replace(_CREATE, seconds=run.seconds))
+    return requests(run, server)
+
+
+def _times(name: str, one: Cost, plain: Cost) -> Figure:
+    beside = f"{one.cpu:.0f} µs, {one.rate:,.0f}/s; plain {plain.cpu:.0f} µs"
+    return Figure("4", f"{name}: CPU, times plain", one.cpu / plain.cpu, "×", beside).at_most(3)

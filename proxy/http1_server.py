@@ -1,0 +1,272 @@
+"""HTTP/1.1 as a server speaks it, in the place of uvicorn's own protocol: parsed by httptools, no timers and
+no second task a request, an answer's head and body in one piece.
+
+uvicorn owns the socket, the workers and the end. `proxy.patience` looks after connections that get no further.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections import deque
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+import httptools
+import orjson
+from starlette.types import Scope
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from proxy.errors import INVALID, ApiError
+from proxy.turn import Turn
+
+log = logging.getLogger("anygate.errors")
+
+_HEAD: Final = 1 << 16  # bytes that may come without being a whole head, or any of a body
+_HIGH: Final = 1 << 16  # bytes of a body that wait before the socket is left alone
+_QUEUED: Final = 8  # requests that may wait behind the one that is answered
+
+
+class HttpConnection(asyncio.Protocol):
+    """A client's connection. What is public is for `proxy.patience` and uvicorn."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self._app = config.loaded_app
+        self._state = server_state
+        self._app_state = app_state
+        self.connections = server_state.connections
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.drained = asyncio.Event()
+        self.drained.set()
+        self.turn: Turn | None = None  # the request that is answered now
+        self.waiting: deque[tuple[Turn, Scope]] = deque()
+        self.reading: Turn | None = (
+            None  # the request whose head has come, and whose body may still come
+        )
+        self.requests = self.came = self.drains = 0
+        self.in_head = True  # a request's head is awaited, or has come in part
+        self.loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpRequestParser(
+            self
+        )  # until the connection is lost: it holds us
+        self._barren = 0
+        self._paused = False
+        self._dates: Any = None
+        self._date = b""
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connections.add(self)  # type: ignore[arg-type]
+        self._server, self._client = (
+            (transport.get_extra_info(name) or (None,))[:2] for name in ("sockname", "peername")
+        )
+        self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self._app_state["watch"].begin(self.connections)
+
+    def data_received(self, data: bytes) -> None:
+        self.came += len(data)
+        self._barren += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._no_more()
+        except httptools.HttpParserError:
+            self.refuse(400, None, "Invalid HTTP request received.")
+            return
+        if self._barren > _HEAD and not self.transport.is_closing():
+            self.refuse(431, "request_too_large", "The request's headers are too large.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self.drained.set()
+        if self.turn is not None:
+            self.turn.lost()
+        self.waiting.clear()
+        self._parser = None
+
+    def pause_writing(self) -> None:
+        self.drained.clear()
+
+    def resume_writing(self) -> None:
+        self.drains += 1
+        self.drained.set()
+
+    # uvicorn calls this: the server is about to end.
+
+    def shutdown(self) -> None:
+        if self.turn is None:
+            self.transport.close()
+        else:
+            self.turn.keep_alive = False
+
+    # httptools calls these.
+
+    def on_message_begin(self) -> None:
+        self.reading = None
+        self.in_head = True
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.reading is None:  # else it is a trailer, which nobody asked for
+            name = name.lower()
+            self._headers.append((name, value))
+            if name == b"expect":
+                self._expects = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        version, method = parser.get_http_version(), parser.get_method()
+        raw, query = self._target()
+        path = raw.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        turn = Turn(self, method, keep_alive=keep_alive, expects=self._expects)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self._server,
+            "client": self._client,
+            "scheme": self._scheme,
+            "method": method.decode("ascii"),
+            "root_path": "",
+            "path": path,
+            "raw_path": raw,
+            "query_string": query,
+            "headers": self._headers,
+            "state": self._app_state,
+            "extensions": {"anygate": turn},
+        }
+        self.requests += 1
+        self._barren = 0
+        self.reading = turn
+        self.in_head = False
+        if self.turn is None:
+            self._start(turn, scope)
+            return
+        self.waiting.append((turn, scope))
+        if len(self.waiting) >= _QUEUED:
+            self._pause()
+
+    def on_body(self, body: bytes) -> None:
+        self._barren = 0
+        turn = self.reading
+        if turn is not None and not turn.complete and turn.feed(body) > _HIGH:
+            self._pause()
+
+    def on_message_complete(self) -> None:
+        if self.reading is not None:
+            self.reading.fed()
+
+    # A turn calls these.
+
+    def default_headers(self) -> bytes:
+        """What uvicorn puts on every answer: the date, which it renews once a second."""
+        if self._dates is not (now := self._state.default_headers):
+            self._dates = now
+            self._date = b"".join(b"%s: %s\r\n" % (name.lower(), value) for name, value in now)
+        return self._date
+
+    def wants_more(self) -> None:
+        if self._paused and len(self.waiting) < _QUEUED:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def turn_ended(self) -> None:
+        turn, self.turn = self.turn, None
+        assert turn is not None
+        self._state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if not turn.keep_alive:
+            self.transport.close()
+            return
+        if self.waiting:
+            self._start(*self.waiting.popleft())
+        self.wants_more()
+
+    # `proxy.patience` calls this, too.
+
+    def refuse(self, status: int, code: str | None, why: str) -> None:
+        """An answer past the application, where there is still room for one, and the end."""
+        turn = self.turn
+        if turn is not None and (turn.started or self.waiting):
+            self.transport.abort()
+            return
+        body = orjson.dumps(ApiError(status, INVALID, code, why).envelope())
+        head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n"
+        self.transport.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        self.transport.close()
+        if turn is not None:  # whoever waits for more of it need not wait for the connection's end
+            turn.lost()
+
+    @property
+    def reading_paused(self) -> bool:
+        return self._paused
+
+    def _target(self) -> tuple[bytes, bytes]:
+        """Path and query of what was asked for, which may be a whole URL."""
+        url = self._url
+        if url.startswith(b"/") and b"#" not in url:
+            path, _, query = url.partition(b"?")
+            return path, query
+        parsed = httptools.parse_url(url)
+        return parsed.path or b"/", parsed.query or b""
+
+    def _start(self, turn: Turn, scope: Scope) -> None:
+        self.turn = turn
+        turn.task = self.loop.create_task(self._run(turn, scope))
+        self._state.tasks.add(turn.task)
+
+    async def _run(self, turn: Turn, scope: Scope) -> None:
+        try:
+            await self._app(scope, turn.receive, turn.send)
+        except asyncio.CancelledError:
+            self.transport.abort()
+            raise
+        except BaseException as exc:  # what it says may hold a key
+            trace = "".join(traceback.format_tb(exc.__traceback__))
+            log.error("an answer broke off with %s:\n%s", type(exc).__name__, trace)
+            self._broken(turn)
+        else:
+            if not turn.complete and not turn.gone:
+                log.error("an answer was not given, or not to its end")
+                self._broken(turn)
+        finally:
+            if turn.task is not None:
+                self._state.tasks.discard(turn.task)
+                turn.task = None
+
+    def _broken(self, turn: Turn) -> None:
+        if turn.started or turn.gone:
+            self.transport.abort()
+        else:
+            self.refuse(500, "internal_error", "Internal server error.")
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _no_more(self) -> None:
+        """Something asked for another protocol: it gets its answer in this one, and then the end."""
+        if self.reading is not None:
+            self.reading.keep_alive = False
+            self.reading.fed()
+        self._pause()

@@ -1,0 +1,111 @@
+"""What time does to the store: orphans are settled, deadlines pass, what is old is forgotten."""
+
+import asyncio
+import time
+from collections.abc import Set
+from typing import TYPE_CHECKING
+
+from proxy.jobs import endings
+from proxy.store.base import Due, Job, StoreUnavailable
+from proxy.store.money import day_of
+
+if TYPE_CHECKING:
+    from proxy.jobs.engine import Jobs
+
+_BATCH = 100
+_AGAIN = 0.1  # seconds between attempts to take a job back
+_GRACE = 0.5  # of a lease
+
+
+class Upkeep:
+    """`held`: the tasks that this worker is sending."""
+
+    def __init__(self, jobs: "Jobs", held: Set[tuple[str, int]]) -> None:
+        self._jobs = jobs
+        self._held = held
+        self._there_since: float | None = None  # by time.monotonic(); None: the store was not there
+        self._unwanted: list[tuple[Job, float]] = []
+        self._retracting: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        if self._retracting is not None:
+            self._retracting.cancel()
+            await asyncio.gather(self._retracting, return_exceptions=True)
+
+    def retract(self, job: Job) -> None:
+        """End a job that may have been stored although its client was told that it could not be.
+
+        Nobody sends it, so nobody may join it: not the repetition that the client's SDK makes by itself
+        as soon as the store is back.
+        """
+        self._unwanted.append((job, time.monotonic() + self._jobs.lease))
+        if self._retracting is None or self._retracting.done():
+            self._retracting = asyncio.create_task(self._retract())
+
+    async def _retract(self) -> None:
+        while self._unwanted:
+            job, until = self._unwanted[0]
+            try:
+                if time.monotonic() < until:  # else it is an orphan like any other
+                    for index in range(len(job.tasks)):
+                        await self._orphaned(Due(job.id, index, job.provider))
+                del self._unwanted[0]
+            except StoreUnavailable:
+                await asyncio.sleep(_AGAIN)
+
+    async def sweep(self) -> None:
+        """Settle the tasks whose worker is gone, and end the jobs whose time is over.
+
+        While the store was away nobody could renew a lease. Once it is back, and after a start, whoever
+        lives is given the time to do so: a submit that is under way must not pass for an orphan's.
+        """
+        jobs = self._jobs
+        try:
+            for job_id in await jobs.store.overdue(_BATCH):
+                change = endings.overdue(now=time.time(), configured=jobs.accounts)
+                await jobs.change(job_id, change)
+            since = self._there_since
+            if since is not None and time.monotonic() - since >= jobs.lease * _GRACE:
+                await self._settle_orphans()
+            else:
+                await jobs.store.ping()  # which writes: reading alone renews nothing
+                self._there_since = since or time.monotonic()
+        except StoreUnavailable:
+            self._there_since = None
+            raise
+
+    async def _settle_orphans(self) -> None:
+        until = time.time() + self._jobs.lease
+        found = await self._jobs.store.lease(
+            submitting=True, providers=None, until=until, limit=_BATCH
+        )
+        for one in found:
+            # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
+            if (one.job_id, one.index) not in self._held:
+                await self._orphaned(one)
+
+    async def _orphaned(self, due: Due) -> None:
+        jobs = self._jobs
+        job = await jobs.change(due.job_id, endings.orphaned(due.index, now=time.time()))
+        if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
+            await jobs.store.release(job.id)
+
+    async def purge(self) -> None:
+        """Remove finished jobs after their retention, with their files."""
+        before = time.time() - self._jobs.config.jobs.retention
+        while gone := await self._jobs.store.purge(before, _BATCH):
+            names = [name for job in gone for name in job.media]
+            names += [
+                str(a["file"]) for j in gone for t in j.tasks for a in t.assets if "file" in a
+            ]
+            if names:
+                await self._jobs.media.remove(names)
+
+    async def prune(self) -> None:
+        """Forget what is kept beside jobs and of no use any more."""
+        now, config = time.time(), self._jobs.config
+        used = now - config.jobs.usage_retention
+        windows = (key.budget_window for key in config.keys or ())
+        spent = min(used, now - max(windows, default=0.0))
+        while await self._jobs.store.prune(used_before=day_of(used), spent_before=spent):
+            pass

@@ -1,0 +1,209 @@
+"""One request of a client and its answer, as an application sees them: ASGI's receive and send.
+
+uvicorn's own costs about twice as much: it writes an answer's head and body apart, and tells that the client
+has gone only to whoever waits for it in a task. Here a task can be named that is cancelled then.
+"""
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from starlette.types import Message, Scope
+
+_STATUS: Final = {
+    one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus
+}
+_BAD: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search  # in a header: it could become two
+_BODILESS: Final = frozenset({204, 304})
+_END: Final = b"0\r\n\r\n"
+_GONE: Final[Message] = {"type": "http.disconnect"}
+_WHOLE: Final = 1 << 16  # bytes: a larger body is not copied behind its head
+
+
+class Line(Protocol):
+    """The connection, as its turns need it."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    drained: asyncio.Event
+
+    def default_headers(self) -> bytes: ...
+
+    def wants_more(self) -> None: ...
+
+    def turn_ended(self) -> None: ...
+
+
+class Turn:
+    """`more`: of its body is to come; `gone`: its client has left, or was sent away."""
+
+    __slots__ = (
+        "_chunked",
+        "_head",
+        "_head_only",
+        "_left",
+        "_line",
+        "_waiter",
+        "_worker",
+        "body",
+        "complete",
+        "expects",
+        "fresh",
+        "gone",
+        "keep_alive",
+        "more",
+        "started",
+        "task",
+    )
+
+    def __init__(self, line: Line, method: bytes, *, keep_alive: bool, expects: bool) -> None:
+        self._line = line
+        self._head_only = method == b"HEAD"
+        self.keep_alive = keep_alive
+        self.expects = expects  # the client waits for "100 Continue"
+        self.body: bytes | bytearray = b""
+        self.more = True
+        self.fresh = False  # there is something of the body, or its end, to be received
+        self.started = self.complete = self.gone = False
+        self.task: asyncio.Task[None] | None = None
+        self._head = b""
+        self._chunked = False
+        self._left = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._worker: asyncio.Task[Any] | None = None
+
+    def watched_by(self, worker: "asyncio.Task[Any] | None") -> bool:
+        """From now on cancel this task when the client goes; None: no longer. Whether it is still there."""
+        self._worker = worker
+        return not self.gone
+
+    def feed(self, data: bytes) -> int:
+        """A piece of the body has come; the bytes that wait for the application."""
+        if self.body:
+            if not isinstance(self.body, bytearray):
+                self.body = bytearray(self.body)
+            self.body += data
+        else:
+            self.body = data
+        self.fresh = True
+        self._wake()
+        return len(self.body)
+
+    def fed(self) -> None:
+        """The body is complete."""
+        self.more = False
+        self.fresh = True
+        self._wake()
+
+    def lost(self) -> None:
+        """Nobody is there to answer."""
+        if self.gone:
+            return
+        self.gone = True
+        self._wake()
+        if self._worker is not None:
+            self._worker.cancel()
+
+    async def receive(self) -> Message:
+        if self.expects and not self.started:
+            self.expects = False
+            self._line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while True:
+            if self.gone or self.complete:
+                return _GONE
+            if self.fresh:
+                body, self.body = self.body, b""
+                self.fresh = False
+                self._line.wants_more()
+                return {"type": "http.request", "body": bytes(body), "more_body": self.more}
+            self._waiter = self._line.loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    async def send(self, message: Message) -> None:
+        """As ASGI has it: the head goes out with the first of the body."""
+        drained = self._line.drained
+        if not drained.is_set():
+            await drained.wait()
+        if self.gone:
+            return
+        kind = message["type"]
+        if kind == "http.response.body" and self.started and not self.complete:
+            self._body(message.get("body", b""), message.get("more_body", False))
+        elif kind == "http.response.start" and not self.started:
+            self._begin(message["status"], message.get("headers", ()))
+        else:
+            raise RuntimeError(f"{kind} out of its turn")
+
+    def write(self, body: bytes) -> None:
+        """A part of a body of unknown length, for whoever looks after `drained` and `gone` himself."""
+        head, self._head = self._head, b""
+        self._line.transport.write(b"%s%x\r\n%s\r\n" % (head, len(body), body))
+
+    def _begin(self, status: int, headers: Any) -> None:
+        lines = [_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status, self._line.default_headers()]
+        length: int | None = None
+        for name, value in headers:
+            name = name.lower()
+            if _BAD(name) or _BAD(value):
+                raise RuntimeError("a control character in a header of an answer")
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding":
+                continue  # that is our own affair
+            elif name == b"connection" and b"close" in value.lower():
+                self.keep_alive = False
+                continue
+            lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        bodiless = status in _BODILESS or self._head_only
+        self._chunked = length is None and not bodiless
+        self._left = 0 if bodiless else length or 0
+        if self._chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        self._head = b"".join(lines)
+        self.started = True
+
+    def _body(self, body: bytes, more: bool) -> None:
+        if self._chunked:
+            if body:
+                self.write(body)
+            if not more:
+                body, self._head = self._head + _END, b""
+                self._line.transport.write(body)
+            elif self._head:
+                self._flush(b"")
+        else:
+            if self._head_only:
+                body = b""
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("a body of another length than its Content-Length")
+            self._flush(body)
+        if not more:
+            self.complete = True
+            self._line.turn_ended()
+
+    def _flush(self, body: bytes) -> None:
+        head, self._head = self._head, b""
+        if len(body) < _WHOLE:
+            body, head = head + body, b""
+        for part in (head, body):
+            if part:
+                self._line.transport.write(part)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def turn_of(scope: Scope) -> Turn:
+    """The turn that a request is, as its server sees it."""
+    turn = scope["extensions"]["anygate"]
+    assert isinstance(turn, Turn)
+    return turn

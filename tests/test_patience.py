@@ -1,0 +1,278 @@
+"""Which connections are ended, told by a clock of the test's own: drips are no progress, honest slowness is."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from proxy.config import ClientTimeout
+from proxy.http1_server import HttpConnection
+from proxy.patience import Watch
+
+TIMES = ClientTimeout(headers=20, body=30, write=60, idle=90)
+POST = b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
+GET = b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+class Transport(asyncio.Transport):
+    """Takes what is written, and holds as much of it back as the test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.held = 0
+        self.closing = self.aborted = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.held
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = self.aborted = True
+
+    def pause_reading(self) -> None:
+        return
+
+    def resume_reading(self) -> None:
+        return
+
+
+class Client:
+    """A connection to an application that reads its request, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[Any] = asyncio.Queue()
+        self.got: list[Any] = []
+        quiet = {"log_config": None, "access_log": False, "proxy_headers": False}
+        config = uvicorn.Config(self.app, interface="asgi3", **quiet)  # type: ignore[arg-type]
+        self.watch = Watch(lambda: TIMES)
+        self.watch._again = lambda: None  # type: ignore[method-assign]  # the test looks itself
+        self.transport = Transport()
+        self.server = ServerState()
+        self.connection = HttpConnection(config, self.server, {"watch": self.watch})
+        self.connection.connection_made(self.transport)
+        self.now = 0.0
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            self.got.append(message := await receive())
+            more = message.get("more_body", False)
+        while self.got[-1]["type"] == "http.request" and (message := await self.answers.get()):
+            await send(message)
+
+    async def says(self, data: bytes) -> None:
+        self.connection.data_received(data)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def hears(self, *messages: Any) -> None:
+        for message in messages:
+            self.answers.put_nowait(message)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    def after(self, seconds: float) -> bool:
+        """Whether the connection is still there so many seconds later."""
+        self.now += seconds
+        self.watch.look(self.now)
+        return not self.transport.closing
+
+    def leave(self) -> None:
+        self.answers.put_nowait(None)
+        self.connection.connection_lost(None)
+
+
+@pytest.fixture
+async def client() -> Any:
+    made = Client()
+    made.watch.look(0.0)
+    yield made
+    made.leave()
+    await asyncio.gather(*made.server.tasks)
+
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
+END = {"type": "http.response.body", "body": b"done"}
+
+
+def part(size: int) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": b"x" * size, "more_body": True}
+
+
+async def test_who_says_nothing(client: Client) -> None:
+    assert client.after(19)
+    assert not client.after(1)
+    assert client.transport.aborted
+    assert client.transport.written == b""  # it might be taken for the answer to the next request
+
+
+async def test_a_head_in_drips(client: Client) -> None:
+    for _ in range(3):
+        await client.says(b"GET / HTTP/1.1\r\n" if client.now == 0 else b"x-a: b\r\n")
+        client.after(5)
+    assert not client.transport.closing
+    await client.says(b"x-a: b\r\n")
+    assert not client.after(5)
+
+
+async def test_the_second_head_has_its_own_time(client: Client) -> None:
+    await client.says(GET)
+    await client.hears(START, END, None)
+    assert client.after(1)
+    assert client.after(89)
+    await client.says(GET[:10])
+    assert client.after(1)
+    assert client.after(19)
+    assert not client.after(1)
+
+
+async def test_a_body_in_drips(client: Client) -> None:
+    await client.says(POST)
+    for _ in range(4):
+        await client.says(b"x" * 1000)
+        client.after(10)
+    assert client.transport.written.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"request_timeout"' in client.transport.written
+    assert client.transport.closing
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert client.got[-1] == {"type": "http.disconnect"}  # nobody works on what has not come
+
+
+async def test_a_slow_body_that_comes(client: Client) -> None:
+    await client.says(POST)
+    for _ in range(15):
+        await client.says(b"x" * 65_536)
+        assert client.after(29)
+
+
+async def test_a_body_that_we_do_not_take_is_our_own_affair(client: Client) -> None:
+    client.connection.data_received(POST + b"x" * 100_000)
+    assert client.after(1)
+    assert client.after(1000)
+    await client.says(b"")
+    assert client.after(1)  # it goes on: from now on its time counts
+    assert client.after(29)
+    assert not client.after(1)
+
+
+async def test_our_own_slowness_is_no_ones_fault(client: Client) -> None:
+    await client.says(GET)
+    for _ in range(5):
+        assert client.after(1000)
+    await client.hears(START, part(10))
+    for _ in range(5):
+        assert client.after(1000)
+
+
+async def test_an_answer_that_nobody_takes(client: Client) -> None:
+    await client.says(GET)
+    await client.hears(START, part(200_000))
+    client.transport.held = 200_000
+    client.connection.pause_writing()
+    assert client.after(1)
+    client.transport.held -= 1000  # a sip is not enough
+    assert client.after(59)
+    client.transport.held -= 1000
+    assert not client.after(1)
+    assert client.transport.aborted
+
+
+async def test_an_answer_that_is_taken_slowly(client: Client) -> None:
+    await client.says(GET)
+    await client.hears(START, part(500_000))
+    client.connection.pause_writing()
+    for held in range(500_000, 100_000, -70_000):
+        client.transport.held = held
+        assert client.after(59)
+    # Each time as full as the last, but it was empty in between.
+    client.transport.held = 100_000
+    for _ in range(5):
+        client.connection.resume_writing()
+        client.connection.pause_writing()
+        assert client.after(59)
+
+
+async def test_an_end_that_nobody_takes(client: Client) -> None:
+    await client.says(GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    client.transport.held = 10_000
+    await client.hears(START, END, None)
+    assert client.transport.closing
+    client.after(1)
+    client.after(59)
+    assert not client.transport.aborted
+    client.after(1)
+    assert client.transport.aborted
+
+
+async def test_the_rest_of_a_body_whose_answer_is_there(client: Client) -> None:
+    client.connection.data_received(POST)
+    client.got.append({"type": "http.request"})
+    turn = client.connection.turn
+    assert turn is not None
+    await turn.send(START)
+    await turn.send(END)
+    for _ in range(3):
+        await client.says(b"x" * 100_000)
+        client.after(10)
+    assert not client.transport.closing
+    assert not client.after(10)
+
+
+ENDLESS: dict[str, tuple[bytes, bytes]] = {
+    "a request line": (b"GET /", b"x" * 1000),
+    "a header": (b"GET / HTTP/1.1\r\nx-a: ", b"x" * 1000),
+    "many headers": (b"GET / HTTP/1.1\r\n", b"x-a: b\r\n" * 100),
+    "trailers": (
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n",
+        b"x-a: b\r\n" * 100,
+    ),
+    "a trailer": (
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx-a: ",
+        b"x" * 1000,
+    ),
+    "a chunk's extension": (
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n5;a=",
+        b"x" * 1000,
+    ),
+}
+
+
+@pytest.fixture(params=ENDLESS)
+def endless(request: pytest.FixtureRequest) -> Iterator[tuple[bytes, bytes]]:
+    yield ENDLESS[request.param]
+
+
+async def test_what_has_no_end(client: Client, endless: tuple[bytes, bytes]) -> None:
+    begin, more = endless
+    await client.says(begin)
+    for _ in range(60):
+        await client.says(more)
+    assert not client.transport.closing
+    for _ in range(40):
+        if not client.transport.closing:
+            await client.says(more)
+    assert client.transport.written.startswith(b"HTTP/1.1 431 ")
+    assert b'"error"' in client.transport.written
+    assert client.transport.closing
+
+
+async def test_nothing_is_written_into_an_answer(client: Client) -> None:
+    await client.says(GET)
+    await client.hears(START, part(10))
+    sent = client.transport.written
+    await client.says(b"\0 nonsense\r\n\r\n")
+    assert client.transport.written == sent
+    assert client.transport.aborted
