@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs bench bench-long bench-peers bench-engines fuzz storm clean
+.PHONY: run test check format docs bench bench-long bench-peers bench-engines fuzz soak storm clean
 
 # Against the real gateways where a .env with their keys lies here, in the sandbox otherwise.
 run: $(VENV)/.run
@@ -19,6 +19,10 @@ fuzz: $(VENV)/.dev
 # kill -9 on two replicas with one Valkey, ten times each, under two hundred orders.
 storm: $(VENV)/.dev
 	$(BIN)/python -m tests.storm
+
+# Mixed load with faults upstream for SOAK_SECONDS (ten minutes), and what the proxy holds afterwards.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak.soak
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,53 +1,70 @@
 """Configured providers with their rows, and how many requests each may have at once."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-import httpx
-
 from proxy.config import Provider
 from proxy.errors import Throttled
 from proxy.health import Health, Told
+from proxy.messages import Prepared
 from translators.core import Translator
 
 Origin = tuple[str, str, int]
 
 
 class Slots:
-    """At most `limit` requests at once (`busy`), and as many again `waiting`; more are refused."""
+    """At most `limit` requests at once (`busy`), and as many again `waiting`, in their order; more are refused.
+
+    A semaphore's work, without a coroutine for who need not wait.
+    """
 
     def __init__(self, provider: str, limit: int) -> None:
         self._provider = provider
         self._limit = limit
-        self.waiting = 0
         self.busy = 0
-        self._gate = asyncio.Semaphore(limit)
+        self._queue: deque[asyncio.Future[None]] = deque()
 
-    async def acquire(self, patience: float | None) -> None:
-        """Take a place, waiting up to `patience` seconds for one; raises Throttled."""
-        if self._gate.locked():
-            await self._wait(patience)
-        else:
-            await self._gate.acquire()
+    def taken(self) -> bool:
+        """Take a place, if there is one and nobody waits for it."""
+        if self.busy >= self._limit or self._queue:
+            return False
         self.busy += 1
+        return True
 
-    async def _wait(self, patience: float | None) -> None:
+    async def wait(self, patience: float | None) -> None:
+        """Take a place, waiting up to `patience` seconds for one; raises Throttled."""
         if self.waiting >= self._limit:
             raise Throttled(self._provider, 1.0)
-        self.waiting += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
         try:
             async with asyncio.timeout(patience):
-                await self._gate.acquire()
-        except TimeoutError as exc:
-            raise Throttled(self._provider, 1.0) from exc
+                await turn
+        except BaseException as exc:
+            if turn.done() and not turn.cancelled():
+                self.release()  # the place came just as we left
+            if isinstance(exc, TimeoutError):
+                raise Throttled(self._provider, 1.0) from exc
+            raise
         finally:
-            self.waiting -= 1
+            if turn in self._queue:
+                self._queue.remove(turn)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
 
     def release(self) -> None:
+        """Give a place back: who waits longest has it."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
         self.busy -= 1
-        self._gate.release()
 
 
 @dataclass(frozen=True)
@@ -59,8 +76,8 @@ class Account:
     row: Translator
     slots: Slots = field(repr=False)
     health: Health = field(repr=False, compare=False)
-    # (path, accept) → the URL and headers of its requests, parsed once: they hold the key.
-    prepared: dict[tuple[str, str], tuple[httpx.URL, httpx.Headers]] = field(
+    # (path, accept) → what its requests have in common, made once: it holds the key.
+    prepared: dict[tuple[str, str], Prepared] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -68,6 +85,11 @@ class Account:
     def timeout(self) -> dict[str, float]:
         """Seconds to connect, and between two pieces of an answer, as httpx names them."""
         return {"connect": self.config.timeout.connect, "read": self.config.read_timeout}
+
+    @cached_property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return f"provider '{self.name}'"
 
     @cached_property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from proxy.commands import add_to
 from proxy.config import Config, ConfigError
 from proxy.explain import explained
 from proxy.live import check_live, list_models
+from proxy.redact import Redactor
 from proxy.store.base import StoreUnavailable
 from proxy.store.money import DIMENSIONS
 
@@ -134,8 +135,10 @@ def _announce(config: Config, host: str, port: int) -> None:
     for name, route in config.models.items():
         table.add_row(name, " → ".join(map(str, route.targets)))
     table.add_section()
+    unkeyed = Redactor(config.secrets()).text
     for name, provider in config.providers.items():
-        table.add_row(f"provider {name}", f"{provider.translator} at {provider.base_url}")
+        place = unkeyed(provider.base_url)
+        table.add_row(f"provider {name}", f"{provider.translator} at {place}")
     table.add_row("store", config.store.partition("@")[2] or config.store)
     table.add_row("keys", ", ".join(k.name for k in config.keys) if config.keys else "none: open")
     Console(soft_wrap=True).print(table)

@@ -13,7 +13,7 @@ import orjson
 
 from proxy.accounts import Account, Origin
 from proxy.errors import Throttled, Unreachable
-from proxy.transport import Body
+from proxy.messages import Post, Prepared
 from proxy.wire import AGENT, joined, lost, multipart, place_of, read_whole
 from translators.core import Answer, Request, from_json
 
@@ -78,8 +78,8 @@ class Driver:
         self, account: Account, path: str, body: bytes, accept: str = "application/json"
     ) -> httpx.Request:
         """A POST of JSON that is already encoded."""
-        made = account.prepared.get((path, accept))
-        if made is None:
+        prepared = account.prepared.get((path, accept))
+        if prepared is None:
             headers = {
                 "content-type": "application/json",
                 "accept": accept,
@@ -87,10 +87,8 @@ class Driver:
                 "user-agent": AGENT,
                 **account.row.auth(account.key),
             }
-            made = httpx.URL(account.base_url + path), httpx.Headers(headers)
-            account.prepared[path, accept] = made
-        # With a stream httpx derives no further headers, which the transport does anyway.
-        return httpx.Request("POST", made[0], headers=made[1], stream=Body(body))
+            prepared = account.prepared[path, accept] = Prepared(account.base_url + path, headers)
+        return Post(prepared, body)
 
     async def fetch(
         self, url: str, *, account: Account | None = None, headers: Mapping[str, str] | None = None
@@ -147,7 +145,7 @@ class Driver:
         """The answer of a gateway, its body unread; raises Unreachable or Lost."""
         timeout = account.timeout
         request.extensions["timeout"] = timeout if read is None else {**timeout, "read": read}
-        return await _handle(self._named, request, f"provider '{account.name}'")
+        return await _handle(self._named, request, account.title)
 
     async def native(self, account: Account, request: Request) -> httpx.Request:
         """The request as it goes out: JSON, a form with its files, or a GET."""
@@ -190,9 +188,11 @@ class Sending:
 
     async def __aenter__(self) -> httpx.Response:
         account = self._account
-        await self._driver.within_rpm(account, self._poll)
-        # A submit waits on, as long as its job has time: nobody waits for its connection.
-        await account.slots.acquire(None if self._first else account.config.timeout.queue)
+        if account.config.rpm is not None:
+            await self._driver.within_rpm(account, self._poll)
+        if not account.slots.taken():
+            # A submit waits on, as long as its job has time: nobody waits for its connection.
+            await account.slots.wait(None if self._first else account.config.timeout.queue)
         try:
             if self._first is not None:
                 await self._first()

@@ -9,7 +9,7 @@ A form's text becomes `FormText`, a file a `Source`, and brackets in names nesti
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -54,7 +54,7 @@ async def read_params(request: Request, limit: int) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type")
     if essence(kind) == _FORM:
-        return _kept(request, await _read_form(_chunks(request, limit), kind or ""))
+        return _kept(request, await _read_form(_Body(request, limit), kind or ""))
     return _kept(request, await _read_object(request, limit, f"application/json or {_FORM}"))
 
 
@@ -72,28 +72,37 @@ def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and (len(said) > 18 or int(said) > limit):
-        raise _too_large(limit)
-    length, more = 0, True
-    while more:
-        message = await request.receive()
+class _Body:
+    """A request's body, piece by piece, of at most `limit` bytes. Raises ApiError, ClientDisconnect."""
+
+    def __init__(self, request: Request, limit: int) -> None:
+        said = request.headers.get("content-length", "")
+        if said.isdecimal() and (len(said) > 18 or int(said) > limit):
+            raise _too_large(limit)
+        self._request, self._limit = request, limit
+        self._length, self.more = 0, True
+
+    async def piece(self) -> bytes:
+        message = await self._request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunk = message.get("body", b"")
-        length += len(chunk)
-        if length > limit:
-            raise _too_large(limit)
-        yield chunk
-        more = message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
+        self._length += len(chunk)
+        if self._length > self._limit:
+            raise _too_large(self._limit)
+        self.more = message.get("more_body", False)
+        return chunk
 
 
 async def _read_object(request: Request, limit: int, types: str) -> dict[str, Any]:
     kind = request.headers.get("content-type")
     if kind != "application/json":
         _check_json_type(kind, types)
-    raw = b"".join([chunk async for chunk in _chunks(request, limit)])
+    body = _Body(request, limit)
+    pieces = [await body.piece()]
+    while body.more:
+        pieces.append(await body.piece())
+    raw = b"".join(pieces)
     try:
         value = from_json(raw)
     except orjson.JSONDecodeError as exc:
@@ -145,7 +154,7 @@ class _Parts:
         self.ended = True
 
 
-async def _read_form(chunks: AsyncIterator[bytes], kind: str) -> dict[str, Any]:
+async def _read_form(body: _Body, kind: str) -> dict[str, Any]:
     boundary = parse_options_header(kind)[1].get(b"boundary")
     if not boundary:
         raise _broken("its Content-Type names no boundary")
@@ -154,8 +163,8 @@ async def _read_form(chunks: AsyncIterator[bytes], kind: str) -> dict[str, Any]:
         parser = MultipartParser(boundary)
         for name in (one for one in vars(_Parts) if one.startswith("on_")):
             parser.set_callback(name[3:], getattr(parts, name))  # type: ignore[arg-type]
-        async for chunk in chunks:
-            parser.write(chunk)
+        while body.more:
+            parser.write(await body.piece())
     except FormParserError as exc:
         raise _broken("its boundary or the headers of a part are broken") from exc
     if not parts.ended:

@@ -60,7 +60,7 @@ class HttpConnection(asyncio.Protocol):
         self._barren = 0
         self._paused = False
         self._dates: Any = None
-        self._date = b""
+        self._date: list[bytes] = []
 
     # asyncio calls these.
 
@@ -92,7 +92,8 @@ class HttpConnection(asyncio.Protocol):
         if self.turn is not None:
             self.turn.lost()
         self.waiting.clear()
-        self._parser = None
+        # Both hold this connection: kept, each would be a cycle left to the garbage collector.
+        self._parser = self.turn = self.reading = None
 
     def pause_writing(self) -> None:
         self.drained.clear()
@@ -135,8 +136,8 @@ class HttpConnection(asyncio.Protocol):
         path = raw.decode("ascii")
         if "%" in path:
             path = unquote(path)
-        keep_alive = version != "1.0" and parser.should_keep_alive()
-        turn = Turn(self, method, keep_alive=keep_alive, expects=self._expects)
+        keep_alive = parser.should_keep_alive()
+        turn = Turn(self, method, version=version, keep_alive=keep_alive, expects=self._expects)
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -176,11 +177,11 @@ class HttpConnection(asyncio.Protocol):
 
     # A turn calls these.
 
-    def default_headers(self) -> bytes:
+    def default_headers(self) -> list[bytes]:
         """What uvicorn puts on every answer: the date, which it renews once a second."""
         if self._dates is not (now := self._state.default_headers):
             self._dates = now
-            self._date = b"".join(b"%s: %s\r\n" % (name.lower(), value) for name, value in now)
+            self._date = [b"%s: %s\r\n" % (name.lower(), value) for name, value in now]
         return self._date
 
     def wants_more(self) -> None:
@@ -190,7 +191,8 @@ class HttpConnection(asyncio.Protocol):
 
     def turn_ended(self) -> None:
         turn, self.turn = self.turn, None
-        assert turn is not None
+        if turn is None:
+            return
         self._state.total_requests += 1
         if self.transport.is_closing():
             return

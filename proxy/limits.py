@@ -26,6 +26,7 @@ log = logging.getLogger("anygate.limits")
 _LEASE = 30.0  # seconds that a place is kept for a worker that gives no sign of life
 _RENEW = 8.0
 _PATIENCE = 1.0  # seconds that the end of an answer waits for its place to be given back
+_WARN_EVERY = 5.0  # seconds
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -67,6 +68,7 @@ class Limiter:
         self._held: set[tuple[str, str]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._renewing: asyncio.Task[None] | None = None
+        self._warned = float("-inf")
 
     def start(self) -> None:
         self._renewing = asyncio.create_task(self._renew())
@@ -173,7 +175,7 @@ class Limiter:
             work.append(self._store.correct(place.client, more, at))
         for one in await asyncio.gather(*work, return_exceptions=True):
             if isinstance(one, StoreUnavailable):  # then they end with lease and minute
-                log.warning("the store is unavailable: %s", one)
+                self._warn(one)
             elif one is not None:
                 raise one
 
@@ -184,13 +186,19 @@ class Limiter:
                 if self._held:
                     await self._store.stay(tuple(self._held), time.time() + _LEASE)
             except StoreUnavailable as exc:
-                log.warning("the store is unavailable: %s", exc)
+                self._warn(exc)
 
     def _uncounted(self, exc: StoreUnavailable) -> None:
         """Go on without counting, unless the config says otherwise."""
         if self._config().server.limits.when_store_down == "closed":
             raise exc
-        log.warning("a request was not counted, the store is unavailable: %s", exc)
+        self._warn(exc)
+
+    def _warn(self, exc: StoreUnavailable) -> None:
+        """Now and then: there may be thousands of requests a second."""
+        if time.monotonic() - self._warned >= _WARN_EVERY:
+            self._warned = time.monotonic()
+            log.warning("requests are not counted, the store is unavailable: %s", exc)
 
 
 def over_budget(exc: OverBudget) -> ApiError:

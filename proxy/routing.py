@@ -12,6 +12,7 @@ from proxy.accounts import Account
 from proxy.auth import Client
 from proxy.config import Config, Target
 from proxy.errors import ApiError, invalid, not_found
+from proxy.redact import Redactor
 from translators.core import Call, Capability, Params
 from translators.errors import TranslationError, UnsupportedParameter
 from translators.plan import Plan, options_in, plan
@@ -88,6 +89,7 @@ class Router:
         )
         self._defaults = config.defaults
         self._accounts = accounts
+        self._secrets = Redactor(config.secrets())
 
     def resolve(self, name: Any, capability: Capability, client: Client) -> Resolved:
         """What stands behind a name, for one request: where its targets are weighted, chance has ordered them.
@@ -119,7 +121,8 @@ class Router:
         if route is not None:
             return Resolved(name, route.targets, route.params, route.strict)
         provider, slash, model = name.partition("/")
-        if slash and provider in self._accounts and _MODEL.fullmatch(model):
+        usable = _MODEL.fullmatch(model) and not self._secrets.holds(model)  # it is logged
+        if slash and provider in self._accounts and usable:
             return Resolved(name, (Target(provider, model),))
         return None
 

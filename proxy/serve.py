@@ -23,6 +23,7 @@ from proxy import logs, siblings
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
+from proxy.redact import Redactor
 from proxy.service import Service
 from proxy.store import open_store
 from translators import TRANSLATORS
@@ -98,7 +99,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
         workers=place.workers,
         **settings_for(config),
     )
-    logs.to_stderr(config.server.log_level)
+    logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
     listener = bind(place.host, place.port)
     ready(listener.getsockname()[1])
     if place.workers > 1:
@@ -152,7 +153,7 @@ def worker() -> ASGIApp:
     logs.to_stderr()
     served = _Served(**json.loads(os.environ[_SERVED]))
     service = Service(_first(served), TRANSLATORS, load=served.read, siblings=siblings.mine())
-    logs.to_stderr(service.config.server.log_level)
+    logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
     # What is there by now stays; requests leave hardly a cycle, so that looking for them can wait.
     gc.collect()
     gc.freeze()
@@ -213,7 +214,7 @@ def _reload(service: Service) -> None:
     except Exception:  # our own fault: what is served goes on being served
         log.exception("the changed configuration is not used")
     else:
-        logs.to_stderr(service.config.server.log_level)
+        logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
         log.info("configuration reloaded")
 
 

@@ -39,7 +39,7 @@ def together() -> Iterator[None]:
 def mine() -> "Siblings | None":
     """Those of this process; None where it is alone."""
     folder = os.environ.get(_FOLDER)
-    return None if folder is None else Siblings(Path(folder), os.getpid())
+    return Siblings(Path(folder), os.getpid()) if folder else None
 
 
 class Siblings:

@@ -1,9 +1,8 @@
 """Server-sent events to a client: sent as they come, kept alive, and ended when the client goes."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from proxy.edge import ClientGone, tell
 from proxy.exchange import Exchange
 from proxy.health import Attempt
-from proxy.turn import turn_of
+from proxy.turn import Turn, turn_of
 from translators.framing import encode
 
 T = TypeVar("T")
@@ -26,15 +25,35 @@ _HEADERS = {
 }
 
 
+class Source(Protocol):
+    """Where events come from."""
+
+    async def pour(self, write: Callable[[bytes], bool]) -> bool:
+        """Write events, until their end (true) or until `write` returns false; called again, it goes on."""
+
+
+class Each:
+    """The events of an iterator."""
+
+    def __init__(self, events: AsyncIterator[bytes]) -> None:
+        self._events = events
+
+    async def pour(self, write: Callable[[bytes], bool]) -> bool:
+        async for events in self._events:
+            if not write(events):
+                return False
+        return True
+
+
 class EventStream(Response):
-    """Writes events until `events` ends. An exception there becomes one error event, and the end.
+    """Writes events until there are no more. An exception there becomes one error event, and the end.
 
     `first`: the first event where it has been waited for already; `close`: run whatever happens.
     """
 
     def __init__(
         self,
-        events: AsyncIterator[bytes],
+        events: Source,
         *,
         first: asyncio.Task[bytes] | None = None,
         close: Callable[[], Awaitable[object]] | None = None,
@@ -51,12 +70,12 @@ class EventStream(Response):
         assert body is not None
         exchange = scope["anygate"]
         exchange.streamed = True
+        writer = Writer(turn, send, exchange)
         try:
             if not turn.watched_by(body):
-                await self._end()
                 raise ClientGone
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._write(send, exchange)
+            await self._write(writer, exchange)
             await send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
             if turn.gone:
@@ -65,31 +84,25 @@ class EventStream(Response):
             raise
         finally:
             turn.watched_by(None)
-
-    async def _write(self, send: Send, exchange: Exchange) -> None:
-        pulse = _Pulse(send, exchange.service.keep_alive)
-        try:
-            async for chunk in self._all(exchange):
-                await pulse.write(chunk)
-        finally:
-            pulse.stop()
+            writer.stop()
             await self._end()
 
-    async def _all(self, exchange: Exchange) -> AsyncIterator[bytes]:
+    async def _write(self, writer: "Writer", exchange: Exchange) -> None:
         failure: Exception | None = None
         try:
-            if self._first is not None and (event := await self._first):
-                yield event
-            async for chunk in self._events:
-                yield chunk
-        except StopAsyncIteration:
-            pass
+            if self._first is not None:
+                if not self._first.done():
+                    writer.comment()
+                await writer.say(await self._first)
+            while not await self._events.pour(writer.put):
+                await writer.flush()
         except Exception as exc:
             failure = exc
         if self.attempt is not None:
             self.attempt.ended(failure)
         if failure is not None:
-            yield encode(orjson.dumps(tell(failure, exchange).envelope()))
+            await writer.say(encode(orjson.dumps(tell(failure, exchange).envelope())))
+        await writer.flush()
 
     async def _end(self) -> None:
         if self.attempt is not None:
@@ -101,55 +114,80 @@ class EventStream(Response):
             await self._close()
 
 
-class _Pulse:
-    """Serialises what is written, and writes a comment into silences of `every` seconds."""
+class Writer:
+    """Writes events to a client, and a comment into silences.
 
-    def __init__(self, send: Send, every: float) -> None:
+    Straight to the connection, in a call that does not wait; but where something is settled at the end
+    of the answer, by way of whoever does that.
+    """
+
+    def __init__(self, turn: Turn, send: Send, exchange: Exchange) -> None:
+        self._turn = turn
         self._send = send
-        self._every = every
-        self._last = time.monotonic()
-        self._writing = False
-        self._comment: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(every, self._tick)
+        self._kept: list[bytes] | None = [] if exchange.settles else None
+        self._every = exchange.service.keep_alive
+        self._clock = turn.line.loop.time
+        self._last = self._clock()
+        self._timer = turn.line.loop.call_later(self._every, self._tick)
 
-    async def write(self, chunk: bytes) -> None:
-        if self._comment is not None and not self._comment.done():
-            await self._comment
-        self._writing = True
-        try:
-            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-        finally:
-            self._writing = False
-            self._last = time.monotonic()
+    def put(self, events: bytes) -> bool:
+        """Write whole events; false: `flush` before the next."""
+        self._last = self._clock()
+        if self._kept is not None:
+            self._kept.append(events)
+            return False
+        if not self._turn.gone:
+            self._turn.write(events)
+        return self._turn.line.drained.is_set()
+
+    async def flush(self) -> None:
+        """Until what was put is on its way."""
+        while self._kept:
+            body = self._kept.pop(0)
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._turn.line.drained.wait()
+
+    async def say(self, events: bytes) -> None:
+        if events and not self.put(events):
+            await self.flush()
+
+    def comment(self) -> None:
+        """Show the client that we are there. It stands between two events: only whole ones are written."""
+        if self._turn.line.drained.is_set() and not self._kept and not self._turn.gone:
+            self._turn.write(_COMMENT)
 
     def stop(self) -> None:
         self._timer.cancel()
-        if self._comment is not None:
-            self._comment.cancel()
 
     def _tick(self) -> None:
-        silent = time.monotonic() - self._last
-        if silent >= self._every and not self._writing:
-            self._last = time.monotonic()
-            silent = 0.0
-            self._comment = asyncio.ensure_future(self._say(_COMMENT))
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(self._every / 100, self._every - silent), self._tick)
-
-    async def _say(self, comment: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": comment, "more_body": True})
+        """The silence is looked at once in a while, not with every event."""
+        silent = self._clock() - self._last
+        if silent >= self._every:
+            self.comment()
+            self._last, silent = self._clock(), 0.0
+        wait = max(self._every / 100, self._every - silent)
+        self._timer = self._turn.line.loop.call_later(wait, self._tick)
 
 
-async def begun(events: AsyncIterator[bytes], wait: float) -> asyncio.Task[bytes]:
-    """The first event, waited for up to `wait` seconds: until it comes, an error can still be a status.
+async def begun(events: Source, wait: float) -> asyncio.Task[bytes]:
+    """The first events, waited for up to `wait` seconds: until they come, an error can still be a status.
 
-    Raises what the first event raises; a task that is still running comes back as it is.
+    Raises what comes instead of them; a task that is still running comes back as it is.
     """
 
     async def first() -> bytes:
-        async for event in events:
-            return event
-        return b""
+        out: list[bytes] = []
+
+        def keep(piece: bytes) -> bool:
+            out.append(piece)
+            return False
+
+        try:
+            await events.pour(keep)
+        except Exception:
+            if not out:  # else it is for who pours on
+                raise
+        return b"".join(out)
 
     task = asyncio.ensure_future(first())
     try:

@@ -8,7 +8,6 @@ everything later may have reached the gateway, and nothing is ever sent twice.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -16,24 +15,15 @@ from weakref import WeakSet
 import httpx
 
 from proxy.addresses import NotPublic, is_public, public_addresses
-from proxy.http1 import Connection, Exchange
+from proxy.http1 import Connection
+from proxy.messages import Answer, Body, Place, Post, head_of, place_of
 from proxy.tunnel import Tunnel, credentials
 
-__all__ = ["Body", "Http1Transport", "NotPublic", "is_public"]
+__all__ = ["Http1Transport", "NotPublic", "is_public"]
 
 # Shorter than any common server's own keep-alive (5 s and up): a submit that meets a connection
 # just closed by the other side would be in doubt, and a paid job with it.
 KEEPALIVE = 4.0
-
-_Place = tuple[str, str, int]  # scheme, host, port
-
-
-class Body(httpx.ByteStream):
-    """A request's body in one piece, which the transport hands on as it is."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.data = data
 
 
 class Http1Transport(httpx.AsyncBaseTransport):
@@ -44,29 +34,32 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._verify = verify
         # A proxy would resolve names itself, past the check of addresses.
         self._proxies = {} if public_only else getproxies()
-        self._idle: dict[_Place, deque[Connection]] = {}
+        self._idle: dict[Place, deque[Connection]] = {}
         self._purging: asyncio.TimerHandle | None = None
         self._open: WeakSet[Connection] = WeakSet()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        place = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
         timeout = request.extensions.get("timeout", {})
         body = request.stream.data if isinstance(request.stream, Body) else await _read(request)
-        proxy = self._proxy(place) if self._proxies else None
-        head = _head(request, len(body), proxy if url.scheme == "http" else None)
+        proxy = None
+        if isinstance(request, Post) and not self._proxies:
+            place, head = request.prepared.place, request.prepared.head
+        else:
+            place = place_of(request.url)
+            proxy = self._proxy(place) if self._proxies else None
+            head = _head(request, proxy if place[0] == "http" else None)
+        if body or request.method != "GET":
+            head += b"content-length: %d\r\n" % len(body)
         connection = self._waiting(place)
         if connection is None:
             connection = await self._connected(place, proxy, timeout.get("connect"))
-        exchange = connection.start(head, body, timeout.get("read"))
+        exchange = connection.start(head + b"\r\n", body, timeout.get("read"))
         try:
             await exchange.head()
         except BaseException:
             exchange.close()
             raise
-        return httpx.Response(
-            exchange.status, headers=exchange.headers, stream=_Stream(exchange), request=request
-        )
+        return Answer(exchange, request)
 
     async def aclose(self) -> None:
         if self._purging is not None:
@@ -76,19 +69,18 @@ class Http1Transport(httpx.AsyncBaseTransport):
             connection.close()
         await asyncio.sleep(0)  # their sockets are closed by the loop, which may end after this
 
-    def _waiting(self, place: _Place) -> Connection | None:
+    def _waiting(self, place: Place) -> Connection | None:
         """The connection that was used last, if it has not been idle for too long."""
         connections = self._idle.get(place)
-        oldest = asyncio.get_running_loop().time() - KEEPALIVE
         while connections:
             connection = connections.pop()
-            if connection.usable and connection.since > oldest:
+            if connection.usable and connection.since > connection.loop.time() - KEEPALIVE:
                 return connection
             connection.close()
         return None
 
     async def _connected(
-        self, place: _Place, proxy: SplitResult | None, timeout: float | None
+        self, place: Place, proxy: SplitResult | None, timeout: float | None
     ) -> Connection:
         try:
             async with asyncio.timeout(timeout):
@@ -98,7 +90,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         except (OSError, ssl.SSLError, UnicodeError) as exc:
             raise httpx.ConnectError(f"{place[1]}: {exc}") from exc
 
-    async def _connect(self, place: _Place, proxy: SplitResult | None) -> Connection:
+    async def _connect(self, place: Place, proxy: SplitResult | None) -> Connection:
         scheme, host, port = place
         if scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"{scheme} is not http(s)")
@@ -125,13 +117,13 @@ class Http1Transport(httpx.AsyncBaseTransport):
         )
         return made
 
-    def _made(self, place: _Place) -> Connection:
+    def _made(self, place: Place) -> Connection:
         connection = Connection(lambda one: self._rest(place, one))
         self._open.add(connection)
         return connection
 
     async def _through(
-        self, proxy: SplitResult, place: _Place, tls: ssl.SSLContext | None
+        self, proxy: SplitResult, place: Place, tls: ssl.SSLContext | None
     ) -> Connection:
         """By way of a proxy: plain requests are sent to it whole, TLS goes through a tunnel."""
         host, port = proxy.hostname or "", proxy.port or (443 if proxy.scheme == "https" else 80)
@@ -141,8 +133,9 @@ class Http1Transport(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         raw, tunnel = await loop.create_connection(Tunnel, host, port)
         target = f"{place[1]}:{place[2]}"
-        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}", *credentials(proxy), "", ""]
-        raw.write("\r\n".join(lines).encode("latin-1"))
+        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
+        lines += [f"{name.decode()}: {value.decode()}" for name, value in credentials(proxy)]
+        raw.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
             raw.close()
             raise OSError(f"the proxy refused a tunnel to {target}")
@@ -152,7 +145,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         connection.connection_made(transport)
         return connection
 
-    def _rest(self, place: _Place, connection: Connection) -> None:
+    def _rest(self, place: Place, connection: Connection) -> None:
         """A connection waits for its next request, for a while."""
         self._idle.setdefault(place, deque()).append(connection)
         if self._purging is None:
@@ -170,7 +163,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         if self._idle:
             self._purging = loop.call_later(KEEPALIVE / 4, self._purge)
 
-    def _proxy(self, place: _Place) -> SplitResult | None:
+    def _proxy(self, place: Place) -> SplitResult | None:
         url = self._proxies.get(place[0]) or self._proxies.get("all")
         if not url or proxy_bypass(f"{place[1]}:{place[2]}"):
             return None
@@ -182,37 +175,12 @@ class Http1Transport(httpx.AsyncBaseTransport):
         return self._verify
 
 
-class _Stream(httpx.AsyncByteStream):
-    """The body as it arrives; closed before its end it takes the connection with it."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._exchange.body()
-
-    async def aclose(self) -> None:
-        self._exchange.close()
-
-
-def _head(request: httpx.Request, length: int, proxy: SplitResult | None) -> bytes:
-    """The request's first lines. Raises LocalProtocolError for what would make two requests of one."""
-    url = request.url
-    target = url.raw_path if proxy is None else str(url).encode("ascii")
-    lines = [request.method.encode("ascii") + b" " + target + b" HTTP/1.1"]
-    known = request.headers.raw
-    named = {name.lower() for name, _ in known}
-    if b"host" not in named:
-        lines.append(b"host: " + url.netloc)
-    lines += [name + b": " + value for name, value in known if name.lower() != b"transfer-encoding"]
-    if b"content-length" not in named and (length or request.method != "GET"):
-        lines.append(b"content-length: " + str(length).encode())
-    if proxy is not None:
-        lines += [one.encode("latin-1") for one in credentials(proxy)]
-    made = b"\r\n".join(lines)
-    if made.count(b"\n") != len(lines) - 1 or made.count(b"\r") != len(lines) - 1:
-        raise httpx.LocalProtocolError("a line break in a request's line or header")
-    return made + b"\r\n\r\n"
+def _head(request: httpx.Request, proxy: SplitResult | None) -> bytes:
+    if proxy is None:
+        return head_of(request.method, request.url, request.headers.raw)
+    headers = [*request.headers.raw, *credentials(proxy)]
+    target = str(request.url).encode("ascii")
+    return head_of(request.method, request.url, headers, target)
 
 
 async def _read(request: httpx.Request) -> bytes:

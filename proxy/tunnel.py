@@ -22,9 +22,9 @@ class Tunnel(asyncio.Protocol):
             self.answer.set_exception(exc or ConnectionResetError("the proxy closed the tunnel"))
 
 
-def credentials(proxy: SplitResult) -> list[str]:
+def credentials(proxy: SplitResult) -> list[tuple[bytes, bytes]]:
     """The header that says who we are to the proxy, where its URL does."""
     if proxy.username is None:
         return []
     pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return [f"proxy-authorization: Basic {b64encode(pair.encode()).decode()}"]
+    return [(b"proxy-authorization", b"Basic " + b64encode(pair.encode()))]

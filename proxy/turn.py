@@ -5,7 +5,6 @@ has gone only to whoever waits for it in a task. Here a task can be named that i
 """
 
 import asyncio
-import re
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -14,7 +13,6 @@ from starlette.types import Message, Scope
 _STATUS: Final = {
     one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus
 }
-_BAD: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search  # in a header: it could become two
 _BODILESS: Final = frozenset({204, 304})
 _END: Final = b"0\r\n\r\n"
 _GONE: Final[Message] = {"type": "http.disconnect"}
@@ -28,7 +26,7 @@ class Line(Protocol):
     loop: asyncio.AbstractEventLoop
     drained: asyncio.Event
 
-    def default_headers(self) -> bytes: ...
+    def default_headers(self) -> list[bytes]: ...
 
     def wants_more(self) -> None: ...
 
@@ -40,10 +38,11 @@ class Turn:
 
     __slots__ = (
         "_chunked",
+        "_chunks",
         "_head",
         "_head_only",
         "_left",
-        "_line",
+        "_unsized",
         "_waiter",
         "_worker",
         "body",
@@ -52,15 +51,19 @@ class Turn:
         "fresh",
         "gone",
         "keep_alive",
+        "line",
         "more",
         "started",
         "task",
     )
 
-    def __init__(self, line: Line, method: bytes, *, keep_alive: bool, expects: bool) -> None:
-        self._line = line
+    def __init__(
+        self, line: Line, method: bytes, *, version: str, keep_alive: bool, expects: bool
+    ) -> None:
+        self.line = line
         self._head_only = method == b"HEAD"
-        self.keep_alive = keep_alive
+        self._chunks = version == "1.1"  # HTTP/1.0 knows none: the connection's end is the body's
+        self.keep_alive = keep_alive and self._chunks
         self.expects = expects  # the client waits for "100 Continue"
         self.body: bytes | bytearray = b""
         self.more = True
@@ -68,7 +71,7 @@ class Turn:
         self.started = self.complete = self.gone = False
         self.task: asyncio.Task[None] | None = None
         self._head = b""
-        self._chunked = False
+        self._chunked = self._unsized = False
         self._left = 0
         self._waiter: asyncio.Future[None] | None = None
         self._worker: asyncio.Task[Any] | None = None
@@ -108,16 +111,16 @@ class Turn:
     async def receive(self) -> Message:
         if self.expects and not self.started:
             self.expects = False
-            self._line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while True:
             if self.gone or self.complete:
                 return _GONE
             if self.fresh:
                 body, self.body = self.body, b""
                 self.fresh = False
-                self._line.wants_more()
+                self.line.wants_more()
                 return {"type": "http.request", "body": bytes(body), "more_body": self.more}
-            self._waiter = self._line.loop.create_future()
+            self._waiter = self.line.loop.create_future()
             try:
                 await self._waiter
             finally:
@@ -125,7 +128,7 @@ class Turn:
 
     async def send(self, message: Message) -> None:
         """As ASGI has it: the head goes out with the first of the body."""
-        drained = self._line.drained
+        drained = self.line.drained
         if not drained.is_set():
             await drained.wait()
         if self.gone:
@@ -141,15 +144,17 @@ class Turn:
     def write(self, body: bytes) -> None:
         """A part of a body of unknown length, for whoever looks after `drained` and `gone` himself."""
         head, self._head = self._head, b""
-        self._line.transport.write(b"%s%x\r\n%s\r\n" % (head, len(body), body))
+        if self._chunked:
+            self.line.transport.write(b"%s%x\r\n%s\r\n" % (head, len(body), body))
+        else:
+            self.line.transport.write(head + body)
 
     def _begin(self, status: int, headers: Any) -> None:
-        lines = [_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status, self._line.default_headers()]
+        lines = [_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        lines += self.line.default_headers()
         length: int | None = None
         for name, value in headers:
             name = name.lower()
-            if _BAD(name) or _BAD(value):
-                raise RuntimeError("a control character in a header of an answer")
             if name == b"content-length":
                 length = int(value)
             elif name == b"transfer-encoding":
@@ -157,16 +162,20 @@ class Turn:
             elif name == b"connection" and b"close" in value.lower():
                 self.keep_alive = False
                 continue
-            lines += (name, b": ", value, b"\r\n")
+            lines.append(b"%s: %s\r\n" % (name, value))
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
         bodiless = status in _BODILESS or self._head_only
-        self._chunked = length is None and not bodiless
+        self._unsized = length is None and not bodiless
+        self._chunked = self._unsized and self._chunks
         self._left = 0 if bodiless else length or 0
         if self._chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
-        self._head = b"".join(lines)
+        head = b"".join(lines)
+        if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head:
+            raise RuntimeError("a line break in a header of an answer")
+        self._head = head
         self.started = True
 
     def _body(self, body: bytes, more: bool) -> None:
@@ -175,19 +184,19 @@ class Turn:
                 self.write(body)
             if not more:
                 body, self._head = self._head + _END, b""
-                self._line.transport.write(body)
+                self.line.transport.write(body)
             elif self._head:
                 self._flush(b"")
         else:
             if self._head_only:
                 body = b""
-            self._left -= len(body)
+            self._left -= 0 if self._unsized else len(body)
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("a body of another length than its Content-Length")
             self._flush(body)
         if not more:
             self.complete = True
-            self._line.turn_ended()
+            self.line.turn_ended()
 
     def _flush(self, body: bytes) -> None:
         head, self._head = self._head, b""
@@ -195,7 +204,7 @@ class Turn:
             body, head = head + body, b""
         for part in (head, body):
             if part:
-                self._line.transport.write(part)
+                self.line.transport.write(part)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

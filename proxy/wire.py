@@ -11,6 +11,7 @@ import orjson
 from proxy.accounts import Origin
 from proxy.config.values import PORTS
 from proxy.errors import Lost, Unreachable
+from proxy.http1_exchange import Exchange, Sink
 from translators.core import Source
 
 AGENT = "anygate"  # as whom we ask
@@ -23,6 +24,11 @@ _ZLIB: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # → its window bits
 
 async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
     """The decoded body of an answer; raises Lost where it is cut off or larger than `limit` bytes."""
+    stream = answer.stream
+    if isinstance(stream, Exchange) and stream.identity:
+        raw = stream.at_once()
+        if raw is not None:
+            return _within(raw, limit)
     chunks: list[bytes] = []
     length = 0
     try:
@@ -36,18 +42,46 @@ async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
     return b"".join(chunks)
 
 
+def _within(raw: bytes, limit: int) -> bytes:
+    if len(raw) > limit:
+        raise Lost(f"an answer of more than {limit} bytes")
+    return raw
+
+
 def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
     """The body's bytes as they come, decompressed where the server compressed them unasked.
 
     In pieces of 1 MiB at most then, however small what they come from; raises httpx.DecodingError where
     they cannot be had.
     """
+    if isinstance(answer.stream, Exchange) and answer.stream.identity:
+        return aiter(answer.stream)
     if not isinstance(answer.stream, httpx.AsyncByteStream):
         return answer.aiter_bytes()  # it has been read
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     # httpx's own iterators keep counts that nobody asks for, and decode without a bound.
     stream = aiter(answer.stream)
     return stream if encoding == "identity" else _decoded(stream, encoding)
+
+
+class _Each:
+    """A body that is read piece by piece, as an exchange's `flow` has it."""
+
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self._body = body
+
+    async def flow(self, sink: Sink) -> bool:
+        async for chunk in self._body:
+            if not sink(chunk):
+                return False
+        return True
+
+
+def flow_of(answer: httpx.Response) -> Exchange | _Each:
+    """`body_of` for who takes its pieces as they come (`Exchange.flow`)."""
+    stream = answer.stream
+    plain = isinstance(stream, Exchange) and stream.identity
+    return stream if isinstance(stream, Exchange) and plain else _Each(body_of(answer))
 
 
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:

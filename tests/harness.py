@@ -140,6 +140,8 @@ def proxy_in_thread(
 class ProxyProcess:
     """`anygate serve` as a process of its own, to be killed and started again."""
 
+    entry: tuple[str, ...] = ("-m", "proxy")  # what Python is to run
+
     def __init__(
         self, folder: Path, config: Mapping[str, Any], *, workers: int = 1, key: str = "no-key"
     ):
@@ -155,8 +157,7 @@ class ProxyProcess:
         port = self.proxy.url.rpartition(":")[2] if self.proxy else "0"
         command = [
             sys.executable,
-            "-m",
-            "proxy",
+            *self.entry,
             "serve",
             "--config",
             str(self.path),

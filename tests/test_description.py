@@ -103,7 +103,9 @@ def test_every_error_has_its_status() -> None:
     """Codes that the proxy's and the translators' sources name, wherever an error is made."""
     known = {code for codes in CODES.values() for code in codes}
     named = {code for folder in ("proxy", "translators") for code in _codes(ROOT / folder)}
-    assert named | {"insufficient_quota"} == known  # which has its name from a variable
+    assert named <= known
+    # Some have their name from a variable.
+    assert known - named <= {"insufficient_quota", "rate_limit_exceeded"}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_what_fits_ours_fits_openai_s(method: str, path: str) -> None:
     content = OPERATIONS[method, path]["responses"]["200"]["content"]
     schema = content["application/json"]["schema"]
 
-    @examples(20, suppress_health_check=list(hypothesis.HealthCheck))
+    @examples(6, suppress_health_check=list(hypothesis.HealthCheck))
     @given(_made(schema))
     def holds(case: schemathesis.Case) -> None:
         fits(case.body, schema)
@@ -238,6 +240,10 @@ def _places(node: ast.AST) -> list[ast.expr | None]:
         case ast.Call(func=ast.Name(id="gateway_error"), args=[_, code, *_]):
             return [code]
         case ast.Call(func=ast.Name(id="_conflict"), args=[code, *_]):
+            return [code]
+        case ast.Call(
+            func=ast.Attribute(attr="refuse"), args=[ast.Constant(value=int()), code, *_]
+        ):
             return [code]
         case ast.Call(keywords=keywords):
             return [one.value for one in keywords if one.arg == "code"]

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from proxy import matrix
 from proxy.config import sections
+from proxy.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
@@ -37,6 +38,13 @@ def test_every_setting_is_documented(setting: str) -> None:
         assert f"`{name}." in CONFIGURATION
     else:
         assert f"`{name}`" in CONFIGURATION
+
+
+def test_every_metric_is_documented() -> None:
+    told = Metrics().render({("a", "queued"): 1}).decode()
+    names = {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE ")}
+    rows = (ROOT / "docs" / "metrics.md").read_text().splitlines()
+    assert {row.split("`")[1] for row in rows if row.startswith("| `anygate_")} == names
 
 
 def test_the_matrix_is_the_tables() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from proxy.transport import Body, Http1Transport, NotPublic
+from proxy.messages import Body
+from proxy.transport import Http1Transport, NotPublic
 
 CERTIFICATES = Path(__file__).parent / "certificates"
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"

@@ -50,11 +50,17 @@ class Pieces(httpx.AsyncByteStream):
 async def relayed(*pieces: bytes, failure: Exception | None = None, usage: bool = False) -> str:
     """What comes out; an exception comes out as its name, after what went before."""
     answer = httpx.Response(200, stream=Pieces(list(pieces), failure))
-    out = []
+    out: list[str] = []
+
+    def keep(piece: bytes) -> bool:
+        assert piece.endswith(b"\n\n"), "only whole events go out"
+        out.append(piece.decode())
+        return len(out) % 2 == 0  # now and then the client is busy
+
     try:
-        async for piece in Relay(answer, candidate(), usage=usage, prompt=40).events():
-            assert piece.endswith(b"\n\n"), "only whole events go out"
-            out.append(piece.decode())
+        relay = Relay(answer, candidate(), usage=usage, prompt=40)
+        while not await relay.pour(keep):
+            pass
     except (GatewayFault, MalformedReply, Lost) as exc:
         out.append(type(exc).__name__)
     return "".join(out)

@@ -38,8 +38,11 @@ class Poll:
     read: Callable[[Answer, Seen], Task]
 
 
+NOTHING_ORDERED = Ordered()
+
+
 def _nothing_ordered(body: Params) -> Ordered:
-    return Ordered()
+    return NOTHING_ORDERED
 
 
 def _price_unknown(body: Params, call: Call) -> float | None:
@@ -191,6 +194,7 @@ def _matches(model: str, globs: str) -> bool:
 
 __all__ = [
     "JSON",
+    "NOTHING_ORDERED",
     "Answer",
     "Asset",
     "Call",

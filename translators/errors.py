@@ -146,19 +146,23 @@ def retry_after_in(headers: Mapping[str, str]) -> float | None:
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
-def message_in(body: Any) -> str | None:
+_WORDS = ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail")
+_DEEPEST = 8  # objects within each other in which an error's words are looked for
+
+
+def message_in(body: Any, deepest: int = _DEEPEST) -> str | None:
     """The human words in an error body, whichever of the usual shapes it has."""
     if isinstance(body, str):
         return body.strip()[:2000] or None
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping) or not deepest:
         return None
-    for name in ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail"):
+    for name in _WORDS:
         value = body.get(name)
-        found = message_in(value) if isinstance(value, str | Mapping) else None
+        found = message_in(value, deepest - 1) if isinstance(value, str | Mapping) else None
         if found:
             return found
     data = body.get("data")
-    return message_in(data) if isinstance(data, Mapping) else None
+    return message_in(data, deepest - 1) if isinstance(data, Mapping) else None
 
 
 def code_in(body: Any) -> str | None:

@@ -5,7 +5,7 @@ in an event's raw form.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
@@ -15,8 +15,7 @@ class FramingError(ValueError):
     """An event longer than any honest gateway sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: `data` is the payload (its lines joined), `None` for a comment or an event without."""
 
     data: bytes | None

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from translators.core import (
     JSON,
+    NOTHING_ORDERED,
     Call,
     FormText,
     Operation,
@@ -15,7 +16,7 @@ from translators.core import (
     Translator,
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
-from translators.fields import DROP, OPTIONS, build, param_of, protected_in, sources_of
+from translators.fields import DROP, MODEL, OPTIONS, build, param_of, protected_in, sources_of
 from translators.files import holds_file, reference_param, within
 from translators.specs import from_text
 
@@ -97,14 +98,10 @@ def plan(
     model, operation = row.find(call, mode)
     if model != call.model:
         call = replace(call, model=model)
-    body = build(operation.table, call)
-    dropped = [name for name, value in body.items() if value is DROP]
-    dropped = [param_of(operation.table, name) for name in dropped]
-    body = {name: value for name, value in body.items() if value is not DROP}
-    if operation.open and operation.read is None:
-        handled = frozenset()  # the gateway serves all of what passes through
-    body, left_out = _others(operation, call, body, handled)
-    dropped += left_out
+    if _names(operation).through and None not in call.params.values():
+        body, dropped = {**call.params, "model": model}, list[str]()
+    else:
+        body, dropped = _translated(operation, call, handled)
     body = _with_options(operation, call, body)
     if operation.form or operation.read is not None:
         _check_files(operation, body)
@@ -119,13 +116,31 @@ def plan(
         operation=operation,
         request=Request(operation.method, operation.path, body, operation.form),
         ordered=_told(operation.ordered(body)),
-        dropped=tuple(dict.fromkeys(name for name in dropped if name in call.given)),
+        dropped=tuple(dict.fromkeys(one for one in dropped if one in call.given))
+        if dropped
+        else (),
         price=operation.price(body, call),
     )
 
 
+def _translated(
+    operation: Operation, call: Call, handled: frozenset[str]
+) -> tuple[JSON, list[str]]:
+    """What the table makes of a call, and the names that could not be taken."""
+    body = build(operation.table, call)
+    dropped = [name for name, value in body.items() if value is DROP]
+    dropped = [param_of(operation.table, name) for name in dropped]
+    body = {name: value for name, value in body.items() if value is not DROP}
+    if operation.open and operation.read is None:
+        handled = frozenset()  # the gateway serves all of what passes through
+    body, left_out = _others(operation, call, body, handled)
+    return body, dropped + left_out
+
+
 def _told(ordered: Ordered) -> Ordered:
     """What can be told of an order: provider_options may have put anything into the body."""
+    if ordered is NOTHING_ORDERED:
+        return ordered
     resolution, ratio, seconds = (
         str(one) if isinstance(one, str | int | float) else None
         for one in (ordered.resolution, ordered.ratio, ordered.seconds)
@@ -158,7 +173,8 @@ def _others(
     operation: Operation, call: Call, body: JSON, handled: frozenset[str]
 ) -> tuple[JSON, list[str]]:
     """What the table does not know: it travels on, is left out, or is refused."""
-    known, protected = _names(operation)
+    names = _names(operation)
+    known, protected = names.known, names.protected
     others: JSON = {}
     dropped: list[str] = []
     for name, value in call.params.items():
@@ -176,18 +192,30 @@ def _others(
     return ({**others, **body} if others else body), dropped
 
 
-def _names(operation: Operation) -> tuple[frozenset[str], frozenset[str]]:
-    """What an operation understands, and what nobody may set; worked out once."""
+class _Names(NamedTuple):
+    """What an operation understands, and what nobody may set; `through`: its table is nothing but the model,
+    so that parameters are the body."""
+
+    known: frozenset[str]
+    protected: frozenset[str]
+    through: bool
+    operation: Operation
+
+
+def _names(operation: Operation) -> _Names:
+    """Worked out once."""
     made = _known.get(id(operation))
     if made is None:
-        known = sources_of(operation.table) | frozenset(operation.accepts)
-        made = known, protected_in(operation.table), operation
+        table = operation.table
+        known = sources_of(table) | frozenset(operation.accepts)
+        through = operation.open and operation.read is None and table == {"model": MODEL}
+        made = _Names(known, protected_in(table), through, operation)
         _known[id(operation)] = made
-    return made[0], made[1]
+    return made
 
 
 # By identity, since tables cannot be hashed; the operation is held, so that its id stays its own.
-_known: dict[int, tuple[frozenset[str], frozenset[str], Operation]] = {}
+_known: dict[int, _Names] = {}
 
 
 def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:

@@ -1,5 +1,6 @@
 """What the endpoints answer, as schemas: of chat and of what else passes through OpenAI's own members."""
 
+from proxy.circuit import CLOSED, HALF_OPEN, OPEN
 from proxy.description.schemas import (
     ANY,
     NUMBER,
@@ -193,6 +194,12 @@ PASSED: dict[str, Schema] = {
     "ResponseEvent": opened(type=TEXT),
 }
 
+# A circuit breaker's, as the worker that answers has seen it.
+_HEALTH: dict[str, Schema] = {
+    "state": one_of([CLOSED, OPEN, HALF_OPEN]),
+    "last_failure": or_null(closed(kind=TEXT, at=TIME)),
+    "next_probe_at": or_null(TIME),
+}
 OPERATIONS: dict[str, Schema] = {
     "Model": closed(id=TEXT, object=const("model"), created=TIME, owned_by=TEXT),
     "ModelList": _list("Model"),
@@ -205,6 +212,9 @@ OPERATIONS: dict[str, Schema] = {
         queries=array(TEXT),
         rpm=or_null(WHOLE),
         max_concurrency=or_null(WHOLE),
+        health=closed(
+            **_HEALTH, targets=array(closed(model=told(TEXT, "Its own name there."), **_HEALTH))
+        ),
     ),
     "ProviderList": _list("Provider"),
     "Balance": closed(

@@ -15,6 +15,7 @@ CODES: Mapping[int, tuple[str, ...]] = {
     403: ("foreign_origin", "model_not_allowed"),
     404: ("not_found", "model_not_found"),
     405: ("method_not_allowed",),
+    408: ("request_timeout",),
     409: ("video_not_ready", "video_failed"),
     410: ("content_expired",),
     413: ("request_too_large",),
@@ -23,6 +24,7 @@ CODES: Mapping[int, tuple[str, ...]] = {
         *("rate_limit_exceeded", "insufficient_quota"),
         *("provider_rate_limited", "provider_insufficient_quota"),
     ),
+    431: ("request_too_large",),
     500: ("internal_error",),
     502: (
         *("provider_error", "provider_unreachable", "provider_auth_failed", "malformed_response"),
@@ -38,22 +40,26 @@ _MEANS: Mapping[int, str] = {
     403: "This key may not use the model; without keys: a foreign Host or Origin.",
     404: "There is no such model, job, file or provider.",
     405: "The path does not have this method.",
+    408: "The body did not come in time.",
     409: "The job is not finished, or it has failed.",
     410: "The result is gone.",
     413: "The body is too large.",
     416: "The range lies outside of the file.",
     429: "Over a limit or a budget: of the client's key, or of the account at the gateway.",
+    431: "The headers are too large.",
     500: "Our own fault.",
     502: "The gateway failed.",
     503: "The job store cannot be reached.",
     504: "The gateway is too slow, or the client would not have waited any longer.",
 }
 
-EVERY = (403, 500)
+_EARLY = (408, 431)  # before there is a request
+
+EVERY = (403, 431, 500)
 STORED = (*EVERY, 503)
 FOUND = (*STORED, 404)
 FILE = (*FOUND, 400, 409, 410, 416, 429, 502, 504)
-BODY = (*STORED, 400, 404, 413, 429)
+BODY = (*STORED, 400, 404, 408, 413, 429)
 MADE = (*BODY, 409, 410, 502, 504)
 ASKED = (*EVERY, 404, 410, 429, 502, 504)
 
@@ -83,6 +89,6 @@ def _response(status: int) -> Schema:
         sometimes.append("content-range")
     return {
         "description": _MEANS[status],
-        "headers": headers.headers(always, tuple(sometimes)),
+        "headers": headers.headers(always, tuple(sometimes), named=status not in _EARLY),
         "content": {"application/json": {"schema": body}},
     }

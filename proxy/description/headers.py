@@ -20,6 +20,9 @@ _HEADERS: dict[str, tuple[Schema, str]] = {
     "x-ratelimit-limit-requests": (WHOLE, "Requests a minute that the key may make."),
     "x-ratelimit-remaining-requests": (WHOLE, "How many of them are left."),
     "x-ratelimit-reset-requests": (_DURATION, "Until all of them are there again."),
+    "x-ratelimit-limit-tokens": (WHOLE, "Tokens a minute that the key may use."),
+    "x-ratelimit-remaining-tokens": (WHOLE, "How many of them are left."),
+    "x-ratelimit-reset-tokens": (_DURATION, "Until all of them are there again."),
     "content-range": (pattern(r"^bytes ([0-9]+-[0-9]+|\*)/([0-9]+|\*)$"), "The part of the file."),
     "accept-ranges": (one_of(["bytes"]), "A Range may be asked for."),
     "content-disposition": (pattern("."), "The file's name."),
@@ -27,7 +30,6 @@ _HEADERS: dict[str, tuple[Schema, str]] = {
     "last-modified": (pattern("."), "When the file was made."),
     "www-authenticate": (one_of(["Bearer"]), "How to authenticate."),
 }
-ALWAYS = ("x-request-id",)
 ANSWERED = ("x-anygate-provider", "x-anygate-model")
 # Whatever comes of a request that may become a job.
 MADE = (*ANSWERED, "x-anygate-dropped", "x-anygate-job", "x-anygate-cost", "x-anygate-partial")
@@ -44,9 +46,12 @@ def components() -> dict[str, Schema]:
     return made
 
 
-def headers(always: tuple[str, ...] = (), sometimes: tuple[str, ...] = ()) -> dict[str, Schema]:
-    """The headers of an answer: some on every one, others where there is something to tell."""
-    sure = (*ALWAYS, *always)
+def headers(
+    always: tuple[str, ...] = (), sometimes: tuple[str, ...] = (), *, named: bool = True
+) -> dict[str, Schema]:
+    """The headers of an answer: some on every one, others where there is something to tell. `named`: as
+    nearly every answer, it has its request's id."""
+    sure = (*(("x-request-id",) if named else ()), *always)
     rest = [name for name in sometimes if name not in sure]
     return {
         **{name: ref(f"{name}-always", "headers") for name in sure},

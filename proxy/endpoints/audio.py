@@ -28,7 +28,7 @@ from proxy.ranges import Body, peek
 from proxy.routing import Ask, Candidate
 from proxy.sniff import HEAD, sniff
 from proxy.sound import FORMATS, MIMES, check, converted, format_of
-from proxy.sse import EventStream, begun, while_connected
+from proxy.sse import Each, EventStream, begun, while_connected
 from proxy.store.base import Entry, Job
 from translators.core import JSON, Capability
 from translators.errors import UnsupportedValue
@@ -215,8 +215,9 @@ def _verbose(entry: Entry) -> JSON:
 
 async def _streamed(request: Request, job: Job, events: AsyncGenerator[bytes, None]) -> Response:
     wait = exchange_of(request).service.keep_alive
-    first = await while_connected(request, begun(events, wait))
-    stream = EventStream(events, first=first, close=events.aclose)
+    source = Each(events)
+    first = await while_connected(request, begun(source, wait))
+    stream = EventStream(source, first=first, close=events.aclose)
     return delivering(request, job, stream)
 
 

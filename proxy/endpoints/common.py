@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from proxy.errors import ApiError, invalid
 from translators.core import JSON, FormText, Params, Source
@@ -20,10 +21,27 @@ HANDLED = frozenset({"n", "response_format", "stream"})
 _OWN = frozenset({"model", "provider_options", "webhook_url"})
 
 
+class JsonResponse(Response):
+    """JSON that is encoded already; Starlette would look for what is known here."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            *((name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
 def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(content), media_type="application/json", headers=dict(headers or {})
-    )
+    return JsonResponse(orjson.dumps(content), headers)
 
 
 def without_own(params: Params) -> JSON:

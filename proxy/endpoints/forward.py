@@ -23,7 +23,7 @@ from proxy.redact import Redactor
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime
 from proxy.sniff import HEAD, essence, type_of
-from proxy.sse import EventStream, begun
+from proxy.sse import Each, EventStream, begun
 from proxy.wire import read_whole
 from translators.core import Answer, Capability, Translator
 from translators.errors import MalformedReply
@@ -97,7 +97,8 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
         said = essence(upstream.headers.get("content-type"))
         if upstream.status_code == 200 and "json" not in said:
             if stream and not said.startswith("audio/"):
-                events = through.events(upstream, account.row, runtime.redactor, exchange.tally)
+                passed = through.events(upstream, account.row, runtime.redactor, exchange.tally)
+                events = Each(passed)
                 first = await begun(events, exchange.service.keep_alive)
                 close = stack.pop_all().aclose
                 return EventStream(events, first=first, close=close)

@@ -26,7 +26,7 @@ from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
 from proxy.routing import Ask
-from proxy.sse import EventStream, begun, while_connected
+from proxy.sse import Each, EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 from translators.framing import encode
@@ -78,7 +78,7 @@ async def _make(request: Request, params: Params, capability: Capability) -> Res
     tasks = count(params, "n", MOST)
     job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
     if stream:
-        events = _events(request, job, capability)
+        events = Each(_events(request, job, capability))
         first = await while_connected(request, begun(events, exchange.service.keep_alive))
         answer: Response = EventStream(events, first=first)
     else:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.accounts import Account
-from proxy.endpoints.common import waiting_time
+from proxy.endpoints.common import JsonResponse, waiting_time
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
 from proxy.exchange import Exchange, exchange_of
@@ -21,7 +21,7 @@ from proxy.jobs.outcome import ordered_price
 from proxy.redact import masked
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
-from proxy.sse import EventStream, begun, while_connected
+from proxy.sse import Each, EventStream, begun, while_connected
 from proxy.tally import Tally
 from proxy.wire import read_whole
 from translators.core import JSON, Answer, Params
@@ -172,28 +172,30 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     try:
         if stream and answer.status_code == 200 and _is_events(answer):
             relay = Relay(answer, candidate, usage=usage, prompt=len(body), tally=exchange.tally)
-            events = relay.events()
-            first = await begun(events, exchange.service.keep_alive)
+            first = await begun(relay, exchange.service.keep_alive)
             streaming = True
-            return EventStream(events, first=first, close=sending.aclose)
+            return EventStream(relay, first=first, close=sending.aclose)
         raw = masked(await read_whole(answer), account.key)
     finally:
         if not streaming:
             await sending.aclose()
-    whole = _whole(candidate, Answer(answer.status_code, answer.headers, raw))
+    whole = raw if _as_it_is(candidate, answer, raw) else _mended(candidate, answer, raw)
     if exchange.tally is not None:
         exchange.tally.read(whole)
     if stream:
-        return EventStream(_as_events(orjson.loads(whole), usage=usage))
-    return Response(whole, media_type="application/json")
+        return EventStream(Each(_as_events(orjson.loads(whole), usage=usage)))
+    return JsonResponse(whole)
 
 
-def _whole(candidate: Candidate, answer: Answer) -> bytes:
+def _as_it_is(candidate: Candidate, answer: httpx.Response, raw: bytes) -> bool:
+    """Whether a whole answer is one that needs no mending: the usual case, and a fast one."""
+    plain = answer.status_code == 200 and b'"error"' not in raw
+    return plain and not candidate.plan.operation.mend and complete_enough(raw)
+
+
+def _mended(candidate: Candidate, said: httpx.Response, raw: bytes) -> bytes:
     """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
-    raw = answer.raw
-    plain = answer.ok and b'"error"' not in raw
-    if plain and not candidate.plan.operation.mend and complete_enough(raw):
-        return raw
+    answer = Answer(said.status_code, said.headers, raw)
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as exc:
@@ -201,7 +203,7 @@ def _whole(candidate: Candidate, answer: Answer) -> bytes:
             body = None
         else:
             raise MalformedReply("The gateway's answer is not JSON.") from exc
-    fault = candidate.account.row.refuse(Answer(answer.status, answer.headers, raw, body))
+    fault = candidate.account.row.refuse(replace(answer, body=body))
     if fault is not None:
         raise GatewayFault(fault)
     if not isinstance(body, dict):

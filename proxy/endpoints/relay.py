@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 
 import httpx
 import orjson
@@ -11,10 +11,11 @@ from proxy.errors import GatewayFault, Lost
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.tally import Tally
-from proxy.wire import body_of, lost
+from proxy.wire import flow_of, lost
 from translators.core import JSON, Answer
 from translators.errors import Fault, FaultKind, MalformedReply, message_in
 from translators.framing import Event, Framer, FramingError, encode
+from translators.likeness import Likeness
 from translators.looks import chunk_fits
 from translators.mending import mend_chunk
 
@@ -22,6 +23,12 @@ DONE = encode(b"[DONE]")
 _CHARACTERS_A_TOKEN = 4
 _TAIL = 0.2  # seconds for the connection to end after [DONE]: it can then be used again
 _ENDED = ""
+
+Write = Callable[[bytes], bool]  # of whole events; whether more may follow at once
+
+
+def _nowhere(events: bytes) -> bool:
+    raise AssertionError("nobody has said where the events go")
 
 
 class Relay:
@@ -36,7 +43,10 @@ class Relay:
         prompt: int,
         tally: Tally | None = None,
     ):
-        self._answer = answer
+        self._body = flow_of(answer)
+        self._framer = Framer()
+        self._write: Write = _nowhere
+        self._known = Likeness()
         self._row = candidate.account.row
         self._key = candidate.account.key
         self._mend = candidate.plan.operation.mend
@@ -50,34 +60,59 @@ class Relay:
         self._done = False
         self._head: JSON = {}
         self._choices: dict[int, str] = {}  # index → the finish reason it would lack, or _ENDED
-        self._failure: GatewayFault | MalformedReply | None = None
+        self._failure: GatewayFault | MalformedReply | Lost | None = None
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """Bytes for the client, each whole events. Raises GatewayFault, MalformedReply or Lost."""
-        framer = Framer()
-        body = body_of(self._answer)
+    async def pour(self, write: Write) -> bool:
+        """Write the events for the client the moment they come, until their end (true) or `write` returns false.
+
+        Raises GatewayFault, MalformedReply or Lost: again, if it is called again.
+        """
+        self._write = write
         try:
-            async for chunk in body:
-                if out := self._pass(framer.feed(chunk)):
-                    yield out
-                if self._failure is not None:
-                    raise self._failure
-                if self._done:
-                    await _drained(body)
-                    return
+            while not self._done and self._failure is None:
+                if not await self._body.flow(self._take):
+                    if not (self._done or self._failure):
+                        return False
+                elif not self._done and self._failure is None:
+                    self._ends()
         except httpx.HTTPError as exc:
             raise lost(exc, "the gateway") from exc
         except FramingError as exc:
             raise MalformedReply(f"The gateway sent {exc}.") from exc
-        if out := self._pass(framer.close()):
-            yield out
         if self._failure is not None:
             raise self._failure
-        if not self._done:
-            # A clean end of the connection: whole only if the model said that it had finished.
+        await self._drained()
+        return True
+
+    def _take(self, data: bytes) -> bool:
+        """A piece of the stream; whether more is wanted."""
+        whole = data.startswith(b"data: ") and data.endswith(b"\n\n") and not self._framer.pending
+        if whole and self._known.fits(data[6:-2]):
+            out = masked(data, self._key)
+        else:
+            out = self._pass(self._framer.feed(data))
+        going = not out or self._write(out)
+        return going and not self._done and self._failure is None
+
+    def _ends(self) -> None:
+        """A clean end of the connection: whole only if the model said that it had finished."""
+        out = self._pass(self._framer.close())
+        if self._failure is None and not self._done:
             if not self._choices or any(self._choices.values()):
-                raise Lost("the gateway ended the stream before the answer was finished")
-            yield self._ending()
+                self._failure = Lost("the gateway ended the stream before the answer was finished")
+            else:
+                out += self._ending()
+        if out:
+            self._write(out)
+
+    async def _drained(self) -> None:
+        """Read what follows the end, which should be nothing: the connection can then be used again."""
+        try:
+            async with asyncio.timeout(_TAIL):
+                while not await self._body.flow(lambda data: True):
+                    pass
+        except (TimeoutError, httpx.HTTPError):
+            return
 
     def _pass(self, events: list[Event]) -> bytes:
         """What these events become. A failure among them is kept: what came before it goes out first."""
@@ -97,6 +132,8 @@ class Relay:
         return b"".join(out)
 
     def _one(self, data: bytes) -> bytes:
+        if self._known.fits(data):
+            return encode(masked(data, self._key))
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError as exc:
@@ -112,6 +149,8 @@ class Relay:
             data = orjson.dumps(chunk)
         elif b"\n" in data:  # an event of several lines
             data = orjson.dumps(chunk)
+        else:
+            self._known.learn(chunk, data)
         if not self._head:  # what we add to the stream must carry its id
             self._head = {name: chunk[name] for name in ("id", "object", "created", "model")}
         self._note(chunk)
@@ -137,8 +176,7 @@ class Relay:
                 choices[index] = "tool_calls"
             elif index not in choices:
                 choices[index] = "stop"
-            if self._usage:
-                self._written += len(delta.get("content") or "")
+            self._written += len(delta.get("content") or "")
         if chunk.get("usage"):
             self._counted = True
         if self._tally is not None and (chunk.get("usage") or self._credits in chunk):
@@ -167,7 +205,7 @@ class Relay:
 
     def _estimate(self) -> JSON:
         prompt = -(-self._prompt // _CHARACTERS_A_TOKEN)
-        completion = -(-self._written // _CHARACTERS_A_TOKEN)
+        completion = -(-(self._written + self._known.length) // _CHARACTERS_A_TOKEN)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
@@ -181,13 +219,3 @@ class Relay:
             fault = Fault(FaultKind.FAILED, words, certain=False)
         if fault is not None:
             raise GatewayFault(fault)
-
-
-async def _drained(body: AsyncIterator[bytes]) -> None:
-    """Read what follows the end, which should be nothing."""
-    try:
-        async with asyncio.timeout(_TAIL):
-            async for _ in body:
-                pass
-    except (TimeoutError, httpx.HTTPError):
-        return

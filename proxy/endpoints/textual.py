@@ -13,7 +13,7 @@ from proxy.endpoints.relay import DONE
 from proxy.errors import ApiError
 from proxy.exchange import exchange_of
 from proxy.routing import Ask, Candidate, Resolved
-from proxy.sse import EventStream, begun, while_connected
+from proxy.sse import Each, EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 from translators.framing import encode
@@ -59,7 +59,7 @@ async def _answer(request: Request, job: Job, params: Params) -> Response:
     if not flag(params, "stream"):
         found = await while_connected(request, ended(request, job))
         return json_response(completion(_texts(found, params), **_head(found, params)))
-    events = _events(request, job, params)
+    events = Each(_events(request, job, params))
     wait = exchange_of(request).service.keep_alive
     return EventStream(events, first=await while_connected(request, begun(events, wait)))
 

@@ -18,6 +18,8 @@ from translators.framing import Framer, FramingError
 _LONGEST = 64 << 20  # bytes of one event
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")  # of an event, in any of the three line endings
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
+_END = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?\[DONE\](?:\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n)")
+_RECONNECTING = re.compile(rb"(?:\A|(?<=[\r\n]))(?:id|retry):[^\r\n]*(?:\r\n|\n|\r)")
 # How the streams end that have no [DONE].
 _LAST = re.compile(
     rb'"type"\s*:\s*"(?:response\.(?:completed|failed|incomplete|cancelled)'
@@ -32,7 +34,7 @@ async def events(
     held, seen = Held(), _Seen(row, tally)
     try:
         async for chunk in body_of(upstream):
-            if out := held.feed(chunk):
+            if out := _ours(held.feed(chunk)):
                 seen.look(out)
                 yield redacted(out, redactor)
             if seen.done:
@@ -41,7 +43,7 @@ async def events(
         raise lost(exc, "the gateway") from exc
     except FramingError as exc:
         raise MalformedReply(f"The gateway sent {exc}.") from exc
-    if out := held.close():
+    if out := _ours(held.close()):
         seen.look(out)
         yield redacted(out, redactor)
     if seen.finished and not seen.done:
@@ -49,6 +51,13 @@ async def events(
     elif not (seen.done or seen.ended):
         # A clean end of the connection: whole only if the model said that it had finished.
         raise Lost("the gateway ended the stream before the answer was finished")
+
+
+def _ours(events: bytes) -> bytes:
+    """Whole events without what a gateway has no say in: a client's reconnecting, and what follows the end."""
+    if end := _END.search(events):
+        events = events[: end.end()]
+    return _RECONNECTING.sub(b"", events) if b"id:" in events or b"retry:" in events else events
 
 
 def redacted(raw: bytes, redactor: Redactor) -> bytes:

@@ -144,12 +144,17 @@ def test_it_comes_back_by_a_probe(quick: Proxy, gateways: Sandbox) -> None:
     assert health(quick, FIRST, "gpt-4o")["state"] == "closed"
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_probes_come_one_at_a_time(quick: Proxy, gateways: Sandbox, stream: bool) -> None:
+@pytest.mark.parametrize(
+    ("stream", "fault"),
+    [(False, {"hang": True}), (True, {"hang": True}), (True, {"stall_after": 1})],
+)
+async def test_probes_come_one_at_a_time(
+    quick: Proxy, gateways: Sandbox, stream: bool, fault: dict[str, Any]
+) -> None:
     open_it(quick, gateways)
     double = gateways[FIRST]
     double.clear()
-    double.fault("chat", times=None, hang=True)
+    double.fault("chat", times=None, **fault)
     before = len(double.log)
     await becoming(lambda: health(quick, FIRST, "gpt-4o")["state"] == "half_open")
     async with quick.async_http(**QUICK) as client:

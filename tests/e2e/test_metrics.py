@@ -109,6 +109,7 @@ def test_jobs_are_counted_once_with_their_cost_and_their_polls(
         job = client.post("/v1/videos", json={"model": "sora-2", "prompt": "A cat"}).json()["id"]
         assert scrape(proxy)("anygate_jobs", provider="onysoft") <= 1
         eventually(lambda: client.get(f"/v1/videos/{job}").json()["status"] == "completed")
+        assert client.delete(f"/v1/videos/{job}").json()["deleted"]  # which changes it once more
         gateways["onysoft"].fault("submit", status=402)
         assert client.post("/v1/videos", json={"model": "sora-2", "prompt": "A"}).status_code == 429
     told = scrape(proxy)

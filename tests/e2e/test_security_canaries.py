@@ -1,5 +1,5 @@
-"""Keys that stand out, in every place where the config takes one, and then searched for wherever anything is written:
-the whole process at its most talkative, through success and every kind of failure."""
+"""Keys that stand out, in every place where the config takes one, and then searched for wherever anything is
+written: the whole process at its most talkative, through success and every kind of failure."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, PASSING, ROWS, body
 from tests.e2e.test_secrets import echoes
 from tests.eventually import eventually
-from tests.harness import Proxy, ProxyProcess, config_for, write
+from tests.harness import ProxyProcess, config_for, write
 from tests.wire import PNG, ended
 
 CLIENT, METRICS = "sk-canary-client/+=", "sk-canary-metrics"
@@ -57,46 +57,60 @@ def config(gateways: Sandbox, **more: Any) -> dict[str, Any]:
     )
 
 
-def exercise(proxy: Proxy, gateways: Sandbox) -> Iterator[httpx.Response]:
-    """Every kind of success and failure that a client can bring about."""
-    with proxy.http() as http:
-        for route, row in ROWS.items():
+def chats(http: httpx.Client, gateways: Sandbox) -> Iterator[httpx.Response]:
+    for route, row in ROWS.items():
+        yield http.post(CHAT, json=body(route))
+        for fault in echoes(gateways.keys[row]).values() if route in PASSING else ():
+            gateways[row].fault("chat", **fault)
+            yield http.post(CHAT, json=body(route, stream=True))
+        for wrong in ({"cut": "before"}, {"cut": "after"}, {"truncate": 20}):
+            gateways[row].fault("*", **wrong)
             yield http.post(CHAT, json=body(route))
-            for fault in echoes(gateways.keys[row]).values() if route in PASSING else ():
-                gateways[row].fault("chat", **fault)
-                yield http.post(CHAT, json=body(route, stream=True))
-            for wrong in ({"cut": "before"}, {"cut": "after"}, {"truncate": 20}):
-                gateways[row].fault("*", **wrong)
-                yield http.post(CHAT, json=body(route))
-                gateways[row].clear()
-        yield http.post(CHAT, json=body(f"dead/{DEAD}"))
-        yield http.post("/v1/embeddings", json={"model": "dead/x", "input": CLIENT})
-        hook = {"webhook_url": f"{proxy.url}/nowhere"}
-        for model, row in (("sora-2", "onysoft"), ("sora-gate", "ai-gate.one"), ("kling", "apiin.one"),
-                           ("kling-shop", "aigate.shop"), ("dead/sora-2", "openai")):  # fmt: skip
-            for number, fault in enumerate((None, *echoes(gateways.keys[row]).values())):
-                if fault is not None:
-                    gateways[row].fault("submit", **fault)
-                asked = {"model": model, "prompt": f"A cat {number}", **hook}
-                yield (made := http.post("/v1/jobs/video", json=asked))
-                gateways[row].clear()
-                if fault is None and (job := made.headers.get("x-anygate-job")):
-                    ended(http, job)
-                    yield http.get(f"/v1/jobs/{job}/content", headers={"range": "bytes=0-9"})
-            gateways[row].fail_next(f"could not bill {gateways.keys[row]}")
-            yield (made := http.post("/v1/jobs/video", json={"model": model, "prompt": "A dog"}))
+            gateways[row].clear()
+    for model in (f"dead/{DEAD}", f"openai/{CLIENT}", CLIENT, "dead/x"):
+        yield http.post(CHAT, json=body(model))
+
+
+VIDEOS = {
+    "sora-2": "onysoft",
+    "sora-gate": "ai-gate.one",
+    "kling": "apiin.one",
+    "dead/sora-2": "openai",
+}
+
+
+def jobs(http: httpx.Client, gateways: Sandbox) -> Iterator[httpx.Response]:
+    hook = {"webhook_url": f"{http.base_url}nowhere"}
+    for model, row in VIDEOS.items():
+        double = gateways[row]
+        faults = [echoes(double.key)[name] for name in ("error", "plain", "no json")]
+        for number, fault in enumerate(faults):
+            double.fault("submit", **fault)
+            yield http.post(
+                "/v1/videos", json={"model": model, "prompt": f"A cat {number}", **hook}
+            )
+            double.clear()
+        for prompt in ("A dog", "A bird"):
+            yield (made := http.post("/v1/videos", json={"model": model, "prompt": prompt, **hook}))
             if job := made.headers.get("x-anygate-job"):
                 ended(http, job)
-        files = {"image": ("a.png", PNG, "image/png"), "prompt": (None, "A cat")}
-        yield http.post("/v1/images/edits", files=files, data={"model": "openai/gpt-image-1"})
-        for path in ("models", "videos", "jobs", "providers", "usage", "providers/dead/balance",
-                     "providers/ai-gate-one/balance", "providers/ai-gate-one/prices", "nothing"):  # fmt: skip
-            yield http.get(f"/v1/{path}")
-        for key in ("wrong", CLIENT + "x", DEAD):
-            yield http.get(f"/v1/models?key={CLIENT}", headers={"authorization": f"Bearer {key}"})
-        for key in ("wrong", METRICS):
-            yield http.get("/metrics", headers={"authorization": f"Bearer {key}"})
-        yield http.post(CHAT, content=CLIENT.encode())
+                yield http.get(f"/v1/jobs/{job}/content", headers={"range": "bytes=0-9"})
+            double.fail_next(f"could not bill {double.key}")
+        double.clear()
+
+
+def others(http: httpx.Client) -> Iterator[httpx.Response]:
+    yield http.post("/v1/embeddings", json={"model": "dead/x", "input": CLIENT})
+    files = {"image": ("a.png", PNG, "image/png"), "prompt": (None, "A cat")}
+    yield http.post("/v1/images/edits", files=files, data={"model": "openai/gpt-image-1"})
+    for path in ("models", "videos", "jobs", "providers", "usage", "providers/dead/balance",
+                 "providers/ai-gate-one/balance", "providers/ai-gate-one/prices", "nothing"):  # fmt: skip
+        yield http.get(f"/v1/{path}")
+    for key in ("wrong", CLIENT + "x", DEAD):
+        yield http.get(f"/v1/models?key={CLIENT}", headers={"authorization": f"Bearer {key}"})
+    for key in ("wrong", METRICS):
+        yield http.get("/metrics", headers={"authorization": f"Bearer {key}"})
+    yield http.post(CHAT, content=CLIENT.encode())
 
 
 def reloaded(process: ProxyProcess, broken: str) -> None:
@@ -115,9 +129,12 @@ def test_no_key_is_written_anywhere(
 ) -> None:
     process = ProxyProcess(tmp_path, config(gateways), key=CLIENT)
     with process as proxy:
-        answers = list(exercise(proxy, gateways))
-        reloaded(process, f"providers: {{x: {{api_key: {DEAD}}}}}\nkeys: [{CLIENT}]\nserver: {METRICS}\n")
-        assert process.stop() == 0
+        with proxy.http() as http:
+            answers = [*chats(http, gateways), *jobs(http, gateways), *others(http)]
+        reloaded(
+            process, f"providers: {{x: {{api_key: {DEAD}}}}}\nkeys: [{CLIENT}]\nserver: {METRICS}\n"
+        )
+        assert process.stop() in (0, -signal.SIGTERM)  # uvicorn hands the signal on at its end
     assert {200, 400, 401, 404, 429, 502} <= {answer.status_code for answer in answers}
     for answer in answers:
         said = f"{answer.headers.multi_items()}\n{answer.text}"
@@ -163,7 +180,9 @@ def test_the_store_s_password_is_not_told_when_it_fails(gateways: Sandbox, tmp_p
         url = f"redis://canary:{STORE}@127.0.0.1:{server.server_address[1]}/0"
         path = write(tmp_path, config(gateways, store=url))
         command = [sys.executable, "-m", "proxy", "serve", "--config", str(path), "--port", "0"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False
+        )
     assert STORE.encode() in server.told
     assert ran.returncode != 0
     assert not found(ran.stdout + ran.stderr, OURS), ran.stderr

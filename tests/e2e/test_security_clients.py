@@ -4,7 +4,6 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body
 from tests.eventually import eventually
-from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
+from tests.harness import Proxy, config_for, proxy_in_thread
 
 KEY = "sk-web-123456"
 LOGIN = f"Authorization: Bearer {KEY}\r\n"
@@ -122,9 +121,8 @@ def test_others_are_served_meanwhile(hasty: Proxy) -> None:
             assert http.post(CHAT, json=body("chat-openai")).status_code == 200
 
 
-def test_idle_connections_are_ended(gateways: Sandbox, tmp_path: Path) -> None:
-    config = config_for(gateways, server={"timeout": {"idle": 0.2}})
-    with ProxyProcess(tmp_path, config) as proxy, connected(proxy) as client:
+def test_idle_connections_are_ended(keyed: Proxy) -> None:
+    with connected(keyed) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert heard(client).endswith(b'{"status":"ok"}')
 

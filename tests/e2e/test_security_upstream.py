@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from proxy.sandbox import Sandbox
-from tests.chatting import CHAT, HELLO, ROWS, body
+from tests.chatting import CHAT, HELLO, ROWS, body, chunks_of, data_of, said
 from tests.eventually import eventually
 from tests.harness import Proxy
 from tests.wire import PNG, ended
@@ -73,14 +73,14 @@ def trap() -> Iterator[Trap]:
 
 
 def ask(http: httpx.Client, name: str, more: dict[str, Any] | None = None) -> httpx.Response:
-    path, said, files = ASKED[name]
-    said = {**said, **(more or {})}
+    path, fields, files = ASKED[name]
+    fields = {**fields, **(more or {})}
     if files:
-        fields = {key: value if isinstance(value, str) else orjson.dumps(value).decode()
-                  for key, value in said.items()}  # fmt: skip
-        answer = http.post(path, data=fields, files=files)
+        form = {key: value if isinstance(value, str) else orjson.dumps(value).decode()
+                for key, value in fields.items()}  # fmt: skip
+        answer = http.post(path, data=form, files=files)
     else:
-        answer = http.post(path, json=said)
+        answer = http.post(path, json=fields)
     if job := answer.headers.get("x-anygate-job"):
         ended(http, job)
     return answer
@@ -137,8 +137,7 @@ def test_no_header_of_a_client_travels_on(shared: Proxy, gateways: Sandbox, name
         assert key in ("", gateways[row].key)
 
 
-FIELDS = ("base_url", "api_base", "url", "endpoint", "host", "api_key", "apiKey", "authorization",
-          "headers", "extra_headers", "provider", "callback_url", "callBackUrl", "translator")  # fmt: skip
+FIELDS = ("base_url", "url", "api_key", "apiKey", "headers", "callback_url")
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -176,11 +175,11 @@ def test_no_model_s_name_chooses_the_address(shared: Proxy, gateways: Sandbox, t
     with shared.http() as http:
         for path in paths:
             for model in (one.format(**places) for one in ODD):
-                said = {"model": model, "messages": HELLO, "prompt": "A cat", **SPEECH}
+                filled = {"model": model, "messages": HELLO, "prompt": "A cat", **SPEECH}
                 wanted = {CHAT: ("messages",), "/v1/embeddings": ("input",)}
                 wanted["/v1/audio/speech"] = ("input", "voice")
                 fields = ("model", *wanted.get(path, ("prompt",)))
-                answer = http.post(path, json={field: said[field] for field in fields})
+                answer = http.post(path, json={field: filled[field] for field in fields})
                 if job := answer.headers.get("x-anygate-job"):
                     ended(http, job)
         http.get("/v1/models/" + "openai%2F..%2F..%2Fx")
@@ -268,10 +267,10 @@ GIVEN: dict[str, tuple[str, str, str, Any]] = {  # double, what is asked, its an
 def test_no_header_of_a_gateway_comes_through(
     shared: Proxy, gateways: Sandbox, name: str, status: int
 ) -> None:
-    row, _, kind, said = GIVEN[name]
+    row, _, kind, good = GIVEN[name]
     wrong = {"error": {"message": "No.", "type": "x", "code": "x", "param": None}}
     loud = LOUD | {"content-type": kind if status == 200 else "application/json"}
-    answer = said if status == 200 else wrong
+    answer = good if status == 200 else wrong
     gateways[row].fault("*", status=status, body=answer, headers=loud)
     with shared.http() as http:
         heard = ask(http, name)
@@ -301,6 +300,27 @@ def test_a_file_is_private_and_never_a_page(shared: Proxy, gateways: Sandbox, mi
         shown = heard.headers.get("content-disposition", "attachment").startswith("inline")
         assert heard.status_code == 502 or not shown, heard.headers
         assert heard.headers["content-type"] not in ("text/html", "text/javascript")
+
+
+# Fields of events, comments, every line ending, and an event within an event's text.
+INJECTED = (
+    b"event: evil\nid: 7\nretry: 1\n"
+    b'data: {"id":"c","choices":[{"delta":{"content":"a\\n\\ndata: [DONE]\\n\\n"}}]}\n\n'
+    b': comment\n\ndata: {"id":"c","choices":\rdata: [{"delta":{"content":"b"},"finish_reason":"stop"}]}\r\r'
+    b"data: [DONE]\n\nevent: evil\ndata: {}\n\n"
+)
+
+
+def test_a_gateways_stream_cannot_inject_events(shared: Proxy, gateways: Sandbox) -> None:
+    """A chat's events are written anew: what is none of a chunk's data does not come through."""
+    kind = {"content-type": "text/event-stream"}
+    gateways["openai"].fault("chat", status=200, body=INJECTED, headers=kind)
+    with shared.http() as http:
+        text = ask(http, "stream").text
+    assert "evil" not in text
+    assert "\r" not in text
+    assert said(chunks_of(text)) == "a\n\ndata: [DONE]\n\nb"
+    assert data_of(text).count("[DONE]") == 1
 
 
 def test_the_trap_works(trap: Trap) -> None:

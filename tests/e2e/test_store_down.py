@@ -55,7 +55,8 @@ def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
 
 def config(gateways: Sandbox, outage: Outage, **sections: Any) -> dict[str, Any]:
     keys = [{"name": "web", "key": KEY, **LIMITED}]
-    return config_for(gateways, store=outage.url, keys=keys, **sections)
+    jobs = {"lease": 2}  # what was leased when it went away is due again so soon
+    return config_for(gateways, store=outage.url, keys=keys, jobs=jobs, **sections)
 
 
 def status(http: httpx.Client, path: str) -> int:

@@ -69,7 +69,7 @@ def whole(asset: Asset) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-@examples(150)
+@examples(60)
 @given(answer=answers())
 def test_refusals(row: Translator, answer: Answer) -> None:
     fault = row.refuse(answer)
@@ -82,7 +82,7 @@ def test_refusals(row: Translator, answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("read", SUBMITS.values(), ids=SUBMITS)
-@examples(120)
+@examples(40)
 @given(answer=answers(), model=st.sampled_from(["m", "sora-2-text-to-video"]))
 def test_submits(read: Callable[[Answer, Call], Task], answer: Answer, model: str) -> None:
     try:
@@ -92,7 +92,7 @@ def test_submits(read: Callable[[Answer, Call], Task], answer: Answer, model: st
 
 
 @pytest.mark.parametrize("read", POLLS.values(), ids=POLLS)
-@examples(120)
+@examples(40)
 @given(answer=answers(), age=st.sampled_from([0.0, 29.0, 31.0]))
 def test_polls(read: Callable[[Answer, Seen], Task], answer: Answer, age: float) -> None:
     try:
@@ -112,7 +112,7 @@ def test_questions(row: Translator, body: Any) -> None:
             assert str(exc)
 
 
-@examples(200)
+@examples(80)
 @given(body=BODIES.filter(lambda one: isinstance(one, dict)))
 def test_what_is_mended_is_as_openai_describes_it(body: dict[str, Any]) -> None:
     try:

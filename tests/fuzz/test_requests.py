@@ -102,7 +102,7 @@ DESCRIBED = [place for place in PLACES if place.capability in openai_requests.BO
 def test_what_openai_allows(place: Place, gateways: Mapping[str, Gateway]) -> None:
     gateway = gateways[place.row]
 
-    @examples(12, **_slow)
+    @examples(8, **_slow)
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         params = data.draw(openai_requests.requests(place.capability))
@@ -117,7 +117,7 @@ def test_what_openai_allows(place: Place, gateways: Mapping[str, Gateway]) -> No
 def test_native_and_odd_values(place: Place, gateways: Mapping[str, Gateway]) -> None:
     gateway = gateways[place.row]
 
-    @examples(25, **_slow)
+    @examples(14, **_slow)
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         model = data.draw(st.sampled_from(place.models))
@@ -135,7 +135,7 @@ def test_native_and_odd_values(place: Place, gateways: Mapping[str, Gateway]) ->
 
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_nobody_sets_what_is_not_the_clients_to_set(place: Place) -> None:
-    @examples(12, **_slow)
+    @examples(8, **_slow)
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         model = data.draw(st.sampled_from(place.models))

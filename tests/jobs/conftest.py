@@ -102,14 +102,6 @@ class Engine:
             await asyncio.sleep(0.02)
         return found
 
-    async def all(self, wanted: Callable[[Job], bool], timeout: float = 15) -> list[Job]:
-        """Every job, once all are as wanted."""
-        end = time.monotonic() + timeout
-        while not all(wanted(one) for one in (jobs := (await self.service.store.page("")).jobs)):
-            assert time.monotonic() < end, jobs
-            await asyncio.sleep(0.02)
-        return jobs
-
     async def ended(self, job: Job, timeout: float = 15) -> Job:
         return await self.state(job, lambda one: one.ended, timeout)
 

@@ -55,7 +55,8 @@ async def test_what_was_stored_unheard_is_nobodys_job(workers: Workers, gateways
     engine.store.away, engine.store.mute = {"*"}, set()
     await becoming(lambda: engine.store.refused["update"] > 1)
     engine.store.away = set()
-    [lost] = await engine.all(lambda one: one.ended)
+    [stored] = (await engine.service.store.page("")).jobs
+    lost = await engine.ended(stored)
     assert (lost.error or {})["code"] == "submission_lost"
     made = await engine.order("sora-2", key="k")
     assert made.id != lost.id

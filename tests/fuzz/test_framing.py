@@ -1,0 +1,64 @@
+"""The framing of server-sent events: any bytes, in any pieces."""
+
+import tracemalloc
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz.events import CUTS, STREAMS, cut, heard
+from tests.fuzzing import examples
+from translators.framing import Framer, FramingError
+
+pytestmark = pytest.mark.fuzz
+
+
+def framed(pieces: Iterable[bytes], limit: int = 1 << 20) -> list[bytes]:
+    """The payloads of the events that say something."""
+    framer = Framer(limit)
+    events = [event for piece in pieces for event in framer.feed(piece)]
+    return [event.data for event in (*events, *framer.close()) if event.data]
+
+
+@examples(120)
+@given(stream=STREAMS, cuts=CUTS)
+def test_pieces_make_no_difference(stream: bytes, cuts: list[int]) -> None:
+    assert framed(cut(stream, cuts)) == framed([stream])
+
+
+@examples(120)
+@given(stream=STREAMS)
+def test_it_reads_as_the_standard_says(stream: bytes) -> None:
+    """But for two things: a tail without its empty line counts, and `data` without a colon does not."""
+    text = stream.decode("latin-1")
+    found = heard(text + "\n\n")
+    told = [data.encode("latin-1") for data in found.data]
+    ours = framed([stream])
+    assert [one.strip(b"\n") for one in ours] == [
+        one for data in told if (one := data.strip(b"\n"))
+    ]
+
+
+@examples(60)
+@given(stream=STREAMS, cuts=CUTS, limit=st.integers(1, 200))
+def test_long_events_are_all_that_is_refused(stream: bytes, cuts: list[int], limit: int) -> None:
+    try:
+        found = framed(cut(stream, cuts), limit)
+    except FramingError:
+        return
+    assert found == framed([stream])
+
+
+@pytest.mark.parametrize("piece", [b"x" * 8192, b"data: x\n" * 1024, b": x\r" * 2048])
+def test_what_never_ends_is_held_in_constant_memory(piece: bytes) -> None:
+    limit = 1 << 18
+    framer = Framer(limit)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FramingError):
+            for _ in range(2 * limit // len(piece)):
+                assert framer.feed(piece) == []
+        assert tracemalloc.get_traced_memory()[1] < 5 * limit
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,104 @@
+"""Answers that no page shows: malformed, said to be so, and never another exception.
+
+Each once broke a reader or went on to a client, and was found by tests/fuzz.
+"""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from translators import TRANSLATORS
+from translators.core import Answer, Call, Capability, Cost, FormText, Seen, Task, from_json
+from translators.errors import MalformedReply, TranslationError, message_in
+from translators.plan import plan
+from translators.specs import from_text
+from translators.values import MAX_DEPTH
+
+
+def read(row: str, kind: str, model: str, body: Any, *, polled: bool = False) -> Task:
+    answer = Answer(200, {}, orjson.dumps(body), body)
+    call = Call(Capability(kind), model, {})
+    operation = TRANSLATORS[row].find(call)[1]
+    if polled:
+        assert operation.poll
+        return operation.poll.read(answer, Seen("t", 1.0))
+    assert operation.read
+    return operation.read(answer, call)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "body", "polled"),
+    [
+        ("ai-gate.one", "image", {"url": "ftp://a/b"}, True),
+        ("aigate.shop", "video", {"videos": ["completed"]}, False),
+        ("openai", "image", {"data": [{"url": "javascript:alert(1)"}]}, False),
+        ("openai", "image", {"data": [{"b64_json": "é"}]}, False),
+        ("onysoft", "image", {"status": "completed", "url": "data:image/png;base64,é"}, True),
+    ],
+)
+def test_results_that_are_no_links(row: str, kind: str, body: Any, polled: bool) -> None:
+    model = {"ai-gate.one": "NanoBanana", "onysoft": "google/imagen4"}.get(row, "m")
+    with pytest.raises(MalformedReply):
+        read(row, kind, model, body, polled=polled)
+
+
+def test_links_of_the_gateways_own_stay() -> None:
+    task = read("aigate.shop", "video", "m", {"videos": ["/videos/t/content"]})
+    assert (task.assets[0].url, task.assets[0].auth) == ("/videos/t/content", True)
+    inside = read("aigate.shop", "video", "m", {"videos": ["data:video/mp4;base64,aGk="]})
+    assert (inside.assets[0].data, inside.assets[0].auth) == (b"hi", False)
+
+
+def test_a_title_is_words() -> None:
+    body = {"data": [{"url": "https://a.b/c.png", "revised_prompt": ["x"]}]}
+    assert read("openai", "image", "m", body).assets[0].title is None
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "model", "body"),
+    [
+        (
+            "apiin.one",
+            "image",
+            "flux-2",
+            {"task_id": "t", "status": "FAILED", "consumed_credits": -1},
+        ),
+        ("onysoft", "image", "google/imagen4", {"task_id": "t", "status": "failed", "cost": -0.5}),
+    ],
+)
+def test_no_gateway_pays_us(row: str, kind: str, model: str, body: Any) -> None:
+    assert read(row, kind, model, body, polled=True).cost is None
+    free = {name: 0 if name in ("cost", "consumed_credits") else one for name, one in body.items()}
+    assert read(row, kind, model, free, polled=True).cost in (Cost(usd=0.0), Cost(credits=0.0))
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_json_is_no_deeper_than_anybody_walks() -> None:
+    assert from_json(nested(MAX_DEPTH)) == from_json(nested(MAX_DEPTH).encode())
+    assert from_json("[" + "[]," * 999 + "[]]") == [[]] * 1000
+    for raw in (
+        nested(MAX_DEPTH + 1),
+        nested(MAX_DEPTH + 1).encode(),
+        '{"a":' * 900 + "1" + "}" * 900,
+    ):
+        with pytest.raises(orjson.JSONDecodeError, match="levels deep"):
+            from_json(raw)
+
+
+def test_an_errors_words_are_not_looked_for_in_the_deep() -> None:
+    body: Any = "no"
+    for _ in range(2000):
+        body = {"error": body}
+    assert message_in(body) is None
+    assert message_in({"data": {"error": {"message": {"detail": "no"}}}}) == "no"
+
+
+def test_a_form_cannot_bring_what_is_deeper() -> None:
+    assert from_text(nested(900)) == nested(900)
+    params = {"prompt": "x", "image": FormText(nested(900))}
+    with pytest.raises(TranslationError):
+        plan(TRANSLATORS["onysoft"], Call(Capability.IMAGE_EDIT, "new", params, frozenset(params)))
