@@ -72,7 +72,7 @@ def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> byte
         "cost_usd": tally.cost if tally else None,
         "job": headers.get("x-anygate-job"),
     }
-    if exchange.asked is not None and exchange.service.runtime.config.server.log_requests:
+    if exchange.asked is not None:
         redactor = exchange.service.runtime.redactor
         said = orjson.dumps(exchange.asked, default=_shown).decode()
         line["request"] = orjson.Fragment(redactor.text(said))

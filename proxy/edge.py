@@ -79,6 +79,7 @@ class Edge:
     def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
         self._service.metrics.begun += 1
+        exchange.logged = self._service.config.server.log_requests
         # Of a header that is there twice the first counts, as for whoever reads the list.
         headers = dict(reversed(scope["headers"]))
         gate = self._service.runtime.gate

@@ -20,7 +20,8 @@ class Exchange:
     """One request. `headers`: of its answer, whatever that turns out to be; `delivers`: the id of the job
     whose outcome that answer tells; `tally`: of a request that passes through; `place`: among those of its
     client that are under way, where they are limited; `first_byte`: seconds until the answer's body began;
-    `streamed`: that is events; `asked`: the parameters of its body."""
+    `streamed`: that is events; `asked`: what its body holds, where the
+    access log is to tell it (`logged`)."""
 
     service: "Service"
     id: str = field(default_factory=lambda: f"req_{getrandbits(96):024x}")
@@ -36,6 +37,7 @@ class Exchange:
     place: "Place | None" = None
     first_byte: float | None = None
     streamed: bool = False
+    logged: bool = False
     asked: Any = None
 
     @property
@@ -47,6 +49,11 @@ class Exchange:
     def age(self) -> float:
         """Seconds since the request came."""
         return time.monotonic() - self.started
+
+    def told(self, params: Any) -> None:
+        """Remember what the request holds, if that is to be logged."""
+        if self.logged:
+            self.asked = params
 
     def answered_by(self, provider: str, target: str, dropped: tuple[str, ...] = ()) -> None:
         """Note which target answers; what it could not take is named to the client."""

@@ -68,7 +68,7 @@ def nested(fields: list[tuple[str, Leaf]]) -> dict[str, Any]:
 
 
 def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
-    exchange_of(request).asked = params  # for the access log, if that is to hold it
+    exchange_of(request).told(params)
     return params
 
 
@@ -76,11 +76,10 @@ class _Body:
     """A request's body, piece by piece, of at most `limit` bytes. Raises ApiError, ClientDisconnect."""
 
     def __init__(self, request: Request, limit: int) -> None:
+        self._request, self._limit, self._length, self.more = request, limit, 0, True
         said = request.headers.get("content-length", "")
         if said.isdecimal() and (len(said) > 18 or int(said) > limit):
             raise _too_large(limit)
-        self._request, self._limit = request, limit
-        self._length, self.more = 0, True
 
     async def piece(self) -> bytes:
         message = await self._request.receive()
@@ -98,11 +97,10 @@ async def _read_object(request: Request, limit: int, types: str) -> dict[str, An
     kind = request.headers.get("content-type")
     if kind != "application/json":
         _check_json_type(kind, types)
-    body = _Body(request, limit)
-    pieces = [await body.piece()]
+    body, pieces = _Body(request, limit), []
     while body.more:
         pieces.append(await body.piece())
-    raw = b"".join(pieces)
+    raw = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     try:
         value = from_json(raw)
     except orjson.JSONDecodeError as exc:
@@ -248,5 +246,5 @@ def _broken(why: str, what: str = "form cannot be read") -> ApiError:
 
 
 def _too_large(limit: int) -> ApiError:
-    message = f"The request's body is larger than {limit} bytes (server.max_body_mb)."
-    return ApiError(413, INVALID, "request_too_large", message)
+    why = f"The request's body is larger than {limit} bytes (server.max_body_mb)."
+    return ApiError(413, INVALID, "request_too_large", why)

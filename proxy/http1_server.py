@@ -5,8 +5,6 @@ uvicorn owns the socket, the workers and the end. `proxy.patience` looks after c
 """
 
 import asyncio
-import logging
-import traceback
 from collections import deque
 from typing import Any, Final, cast
 from urllib.parse import unquote
@@ -19,8 +17,6 @@ from uvicorn.server import ServerState
 
 from proxy.errors import INVALID, ApiError
 from proxy.turn import Turn
-
-log = logging.getLogger("anygate.errors")
 
 _HEAD: Final = 1 << 16  # bytes that may come without being a whole head, or any of a body
 _HIGH: Final = 1 << 16  # bytes of a body that wait before the socket is left alone
@@ -58,7 +54,7 @@ class HttpConnection(asyncio.Protocol):
             self
         )  # until the connection is lost: it holds us
         self._barren = 0
-        self._paused = False
+        self.paused = False
         self._dates: Any = None
         self._date: list[bytes] = []
 
@@ -102,9 +98,8 @@ class HttpConnection(asyncio.Protocol):
         self.drains += 1
         self.drained.set()
 
-    # uvicorn calls this: the server is about to end.
-
     def shutdown(self) -> None:
+        """uvicorn tells that the server is about to end."""
         if self.turn is None:
             self.transport.close()
         else:
@@ -185,25 +180,34 @@ class HttpConnection(asyncio.Protocol):
         return self._date
 
     def wants_more(self) -> None:
-        if self._paused and len(self.waiting) < _QUEUED:
-            self._paused = False
+        if self.paused and len(self.waiting) < _QUEUED:
+            self.paused = False
             self.transport.resume_reading()
 
-    def turn_ended(self) -> None:
+    def answered(self) -> None:
+        """The answer to the turn is complete."""
         turn, self.turn = self.turn, None
         if turn is None:
             return
         self._state.total_requests += 1
-        if self.transport.is_closing():
-            return
         if not turn.keep_alive:
             self.transport.close()
-            return
-        if self.waiting:
-            self._start(*self.waiting.popleft())
-        self.wants_more()
+        elif not self.transport.is_closing():
+            if self.waiting:
+                self._start(*self.waiting.popleft())
+            self.wants_more()
 
-    # `proxy.patience` calls this, too.
+    def left(self, turn: Turn) -> None:
+        """The application is done with a turn, whether or not it has answered."""
+        if turn.task is not None:
+            self._state.tasks.discard(turn.task)
+            turn.task = None
+        if turn.complete:
+            return
+        if turn.started or turn.gone:
+            self.transport.abort()
+        else:
+            self.refuse(500, "internal_error", "Internal server error.")
 
     def refuse(self, status: int, code: str | None, why: str) -> None:
         """An answer past the application, where there is still room for one, and the end."""
@@ -218,10 +222,6 @@ class HttpConnection(asyncio.Protocol):
         if turn is not None:  # whoever waits for more of it need not wait for the connection's end
             turn.lost()
 
-    @property
-    def reading_paused(self) -> bool:
-        return self._paused
-
     def _target(self) -> tuple[bytes, bytes]:
         """Path and query of what was asked for, which may be a whole URL."""
         url = self._url
@@ -233,37 +233,12 @@ class HttpConnection(asyncio.Protocol):
 
     def _start(self, turn: Turn, scope: Scope) -> None:
         self.turn = turn
-        turn.task = self.loop.create_task(self._run(turn, scope))
+        turn.task = self.loop.create_task(turn.run(self._app, scope))
         self._state.tasks.add(turn.task)
 
-    async def _run(self, turn: Turn, scope: Scope) -> None:
-        try:
-            await self._app(scope, turn.receive, turn.send)
-        except asyncio.CancelledError:
-            self.transport.abort()
-            raise
-        except BaseException as exc:  # what it says may hold a key
-            trace = "".join(traceback.format_tb(exc.__traceback__))
-            log.error("an answer broke off with %s:\n%s", type(exc).__name__, trace)
-            self._broken(turn)
-        else:
-            if not turn.complete and not turn.gone:
-                log.error("an answer was not given, or not to its end")
-                self._broken(turn)
-        finally:
-            if turn.task is not None:
-                self._state.tasks.discard(turn.task)
-                turn.task = None
-
-    def _broken(self, turn: Turn) -> None:
-        if turn.started or turn.gone:
-            self.transport.abort()
-        else:
-            self.refuse(500, "internal_error", "Internal server error.")
-
     def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             self.transport.pause_reading()
 
     def _no_more(self) -> None:

@@ -74,7 +74,7 @@ def _state(one: HttpConnection, times: ClientTimeout) -> State:
     if one.in_head:
         return "head", one.requests, None, times.headers
     if turn is not None:
-        ours = not turn.more or one.reading_paused or turn.expects
+        ours = not turn.more or one.paused or turn.expects
         return "body", one.requests, one.came >> _STEP, None if ours else times.body
     if reading is not None and reading.more:
         # Answered early: what is left of its body is read and thrown away, but not for ever.

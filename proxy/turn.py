@@ -5,10 +5,14 @@ has gone only to whoever waits for it in a task. Here a task can be named that i
 """
 
 import asyncio
+import logging
+import traceback
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
+
+log = logging.getLogger("anygate.errors")
 
 _STATUS: Final = {
     one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus
@@ -30,7 +34,9 @@ class Line(Protocol):
 
     def wants_more(self) -> None: ...
 
-    def turn_ended(self) -> None: ...
+    def answered(self) -> None: ...
+
+    def left(self, turn: "Turn") -> None: ...
 
 
 class Turn:
@@ -107,6 +113,22 @@ class Turn:
         self._wake()
         if self._worker is not None:
             self._worker.cancel()
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Have an application answer."""
+        try:
+            await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self.gone = True
+            raise
+        except BaseException as exc:  # what it says may hold a key
+            trace = "".join(traceback.format_tb(exc.__traceback__))
+            log.error("an answer broke off with %s:\n%s", type(exc).__name__, trace)
+        else:
+            if not self.complete and not self.gone:
+                log.error("an answer was not given, or not to its end")
+        finally:
+            self.line.left(self)
 
     async def receive(self) -> Message:
         if self.expects and not self.started:
@@ -196,7 +218,7 @@ class Turn:
             self._flush(body)
         if not more:
             self.complete = True
-            self.line.turn_ended()
+            self.line.answered()
 
     def _flush(self, body: bytes) -> None:
         head, self._head = self._head, b""

@@ -14,6 +14,8 @@ from schemathesis.specs.openapi import checks as known
 from proxy.description import description
 from proxy.sandbox.assets import asset
 from tests import openapi
+from tests.harness import Proxy
+from tests.wire import ended, posted
 
 KEY = "sk-anygate-described"
 CHECKS = [
@@ -126,6 +128,14 @@ def plain(path: str) -> dict[str, Any]:
 @cache
 def loaded(path: str) -> Any:
     return schemathesis.openapi.from_dict(plain(path))[path]
+
+
+def finished_video(proxy: Proxy) -> str:
+    """The id of a video that is there."""
+    with proxy.http() as http:
+        job = posted(http, "/v1/videos", model="openai/sora-2", prompt="A cat").json()["id"]
+        assert ended(http, job)["status"] == "completed"
+    return str(job)
 
 
 def check(operation: Operation, answer: httpx.Response) -> None:

@@ -102,6 +102,7 @@ def test_defaults() -> None:
         "timeout": {"headers": 20.0, "body": 30.0, "write": 60.0, "idle": 75.0},
         "metrics_key": None,
         "log_level": "info",
+        "log_requests": False,
     }
     assert c.jobs.model_dump() == {
         "poll_min": 1.0,

@@ -275,3 +275,67 @@ async def test_nothing_is_written_into_an_answer(client: Client) -> None:
     await client.says(b"\0 nonsense\r\n\r\n")
     assert client.transport.written == sent
     assert client.transport.aborted
+
+
+async def test_an_answer_is_written_at_once(client: Client) -> None:
+    writes: list[bytes] = []
+    client.transport.write = writes.append  # type: ignore[method-assign]
+    await client.says(GET)
+    await client.hears({**START, "headers": [(b"content-length", b"4")]}, END)
+    assert len(writes) == 1
+    assert writes[0].endswith(b"\r\ncontent-length: 4\r\n\r\ndone")
+
+
+async def test_who_speaks_http_1_0_gets_no_chunks(client: Client) -> None:
+    await client.says(GET.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    await client.hears(START, part(3), END)
+    assert client.transport.written.endswith(b"\r\nconnection: close\r\n\r\nxxxdone")
+    assert client.transport.closing
+
+
+async def test_requests_in_advance_are_answered_in_their_order(client: Client) -> None:
+    await client.says(GET + GET)
+    await client.hears(START, part(3), END, None)
+    assert client.transport.written.count(b"HTTP/1.1 200 OK\r\n") == 1
+    await client.hears(START, END)
+    assert client.transport.written.count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
+async def test_a_line_break_in_an_answer_s_header(client: Client) -> None:
+    await client.says(GET)
+    await client.hears({**START, "headers": [(b"x-a", b"b\r\nset-cookie: c")]})
+    assert client.transport.written.startswith(b"HTTP/1.1 500 ")
+    assert b"set-cookie" not in client.transport.written
+
+
+async def test_a_body_of_another_length_than_was_said(client: Client) -> None:
+    await client.says(GET)
+    await client.hears({**START, "headers": [(b"content-length", b"5")]}, END)
+    assert client.transport.aborted
+
+
+async def test_who_asks_for_another_protocol_is_answered_in_this_one(client: Client) -> None:
+    upgrade = b"\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    await client.says(GET.replace(b"\r\n\r\n", upgrade))
+    await client.hears(START, END)
+    assert client.transport.written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert client.transport.closing
+
+
+async def test_a_client_that_goes_cancels_who_watches(client: Client) -> None:
+    await client.says(GET)
+    turn = client.connection.turn
+    assert turn is not None
+    task = asyncio.ensure_future(asyncio.Event().wait())
+    assert turn.watched_by(task)
+    client.connection.connection_lost(None)
+    assert not turn.watched_by(None)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_connection_that_is_lost_leaves_no_cycle(client: Client) -> None:
+    await client.says(POST)
+    client.connection.connection_lost(None)
+    assert client.connection.turn is None
+    assert client.connection.reading is None

@@ -21,7 +21,7 @@ SHARED = {"values", "core", "specs", "fields", "convert", "files", "framing", "e
 SHARED |= {"textchat", "schemas", "openai", "openai_shapes", "mending", "looks"}
 # What the proxy may know of translators beside the table itself.
 SEEN_BY_PROXY = {"core", "errors", "plan", "specs", "convert", "files", "fields"}
-SEEN_BY_PROXY |= {"framing", "textchat", "mending", "looks"}
+SEEN_BY_PROXY |= {"framing", "textchat", "mending", "looks", "likeness"}
 
 
 def name_of(path: Path) -> str:

@@ -198,6 +198,31 @@ def test_what_is_of_another_type(client: httpx.Client, route: str, param: str, v
     refused(answer, 400, "invalid_type", param)
 
 
+@pytest.mark.parametrize(("param", "value"), [("size", {}), ("size", [1]), ("seconds", ["4"])])
+@pytest.mark.parametrize("path", ["/v1/videos/edits", "/v1/videos/extensions", "/v1/jobs/video"])
+def test_orders_of_another_type(client: httpx.Client, path: str, param: str, value: Any) -> None:
+    asked = {"model": "openai/sora-2", "prompt": "Snow", "video": "https://example.com/a.mp4"}
+    refused(client.post(path, json={**asked, param: value}), 400, "invalid_type", param)
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/translations"])
+@pytest.mark.parametrize(
+    ("file", "code"), [("https://example.com/a.mp3", "unsupported_value"), (5, "invalid_type")]
+)
+def test_files_that_are_none(client: httpx.Client, path: str, file: Any, code: str) -> None:
+    asked = {"model": "openai/whisper-1", "file": file}
+    refused(client.post(path, json=asked), 400, code, "file")
+
+
+@pytest.mark.parametrize(
+    "query", ["videos?limit=", "videos?limit=-1", "jobs?limit=1e1", "usage?since=", "usage?by=x"]
+)
+def test_queries_that_mean_nothing(client: httpx.Client, query: str) -> None:
+    answer = client.get(f"/v1/{query}")
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["param"] == query.partition("?")[2].partition("=")[0]
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),

@@ -10,9 +10,8 @@ import pytest
 
 from proxy.description import description
 from proxy.sandbox import Sandbox
-from tests.described import ASKED, KEY, Operation, check
+from tests.described import ASKED, KEY, Operation, check, finished_video
 from tests.harness import Proxy, config_for, proxy_in_thread
-from tests.waiting import finished_video
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PATHS: dict[str, dict[str, Any]] = description(keys=True)["paths"]

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from proxy.sandbox import Sandbox
+from tests.chatting import refused
 from tests.harness import Proxy
 from tests.openapi import check
 from tests.wire import CLIP, FACE, PNG, VIDEO, A, B, ended, png, posted, sent
@@ -41,6 +42,14 @@ def test_the_order_is_repeated(public: Proxy, gateways: Sandbox, model: str) -> 
         assert (remix.prompt, remix.size) == ("A dog", "1280x720")
     assert sent(double) == {**before, "prompt": "A dog"}
     assert len(double.submits) == 2
+
+
+@pytest.mark.parametrize(("param", "value"), [("size", {}), ("seconds", ["4"])])
+def test_an_order_of_another_type(public: Proxy, param: str, value: Any) -> None:
+    first = finished(public, "openai/sora-2", **ORDER)
+    with public.http() as http:
+        answer = http.post(f"/v1/videos/{first}/remix", json={"prompt": "A dog", param: value})
+    refused(answer, 400, "invalid_type", param)
 
 
 def test_a_source_goes_along_where_it_is_taken(public: Proxy, gateways: Sandbox) -> None:

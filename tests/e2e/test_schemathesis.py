@@ -12,10 +12,9 @@ from hypothesis import given
 from schemathesis import GenerationMode
 
 from proxy.sandbox import Sandbox
-from tests.described import ASKED, CHECKS, KEY, PICTURE, plain
+from tests.described import ASKED, CHECKS, KEY, PICTURE, finished_video, plain
 from tests.fuzzing import examples
 from tests.harness import Proxy, config_for, proxy_in_thread
-from tests.waiting import finished_video
 
 # Models that have what an endpoint wants: without them no request would get further than its model.
 MODELS: dict[str, tuple[str, ...]] = {

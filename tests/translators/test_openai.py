@@ -102,6 +102,11 @@ def test_what_passes_through(kind: str, path: str, form: bool) -> None:
     assert made.dropped == ()
 
 
+def test_a_recording_may_be_a_data_url() -> None:
+    made = planned("transcription", file="data:audio/mpeg;base64,SUQz")
+    assert made.request.body == {"model": "m", "file": Source(data=b"ID3", mime="audio/mpeg")}
+
+
 def test_a_picture_is_asked_for_without_what_the_proxy_itself_does() -> None:
     made = planned(
         "image", prompt="p", n=2, response_format="url", stream=True, partial_images=1, odd=1
