@@ -29,6 +29,7 @@ from proxy.endpoints import (
 )
 from proxy.patience import Watch
 from proxy.service import Service
+from proxy.tracing import Traced
 
 ROUTES = [
     Route("/v1/chat/completions", chat.chat, methods=["POST"]),
@@ -115,7 +116,8 @@ def make_app(
                 exc.headers = {"allow": ", ".join(_methods(scope))}
             raise
 
-    return Edge(app, service)
+    edge = Edge(app, service)
+    return edge if service.tracer is None else Traced(edge, service.tracer)
 
 
 def _methods(scope: Scope) -> list[str]:

@@ -14,6 +14,7 @@ import orjson
 from proxy.accounts import Account, Origin
 from proxy.errors import Throttled, Unreachable
 from proxy.messages import Post, Prepared
+from proxy.tracing import Tracer
 from proxy.wire import AGENT, joined, lost, multipart, place_of, read_whole
 from translators.core import Answer, Request, from_json
 
@@ -38,11 +39,13 @@ class Driver:
         public: httpx.AsyncBaseTransport,
         origins: frozenset[Origin],
         spend: Spend,
+        tracer: Tracer | None = None,
     ) -> None:
         self._named = named
         self._public = public
         self._origins = origins
         self._spend = spend
+        self._tracer = tracer
 
     async def ask(
         self,
@@ -106,7 +109,7 @@ class Driver:
             request = httpx.Request("GET", place, headers=sent)
             request.extensions["timeout"] = {"connect": 10.0, "read": 60.0}
             transport = self._named if origin in self._origins else self._public
-            answer = await _handle(transport, request, "the file's server")
+            answer = await self._handle(transport, request, "the file's server")
             target = answer.headers.get("location")
             if answer.status_code not in (301, 302, 303, 307, 308) or not target:
                 return answer
@@ -125,7 +128,7 @@ class Driver:
         request = httpx.Request("POST", place_of(url)[0], headers=sent, content=body)
         request.extensions["timeout"] = {"connect": 5.0, "read": 10.0}
         transport = self._named if private else self._public
-        answer = await _handle(transport, request, "the webhook's receiver")
+        answer = await self._handle(transport, request, "the webhook's receiver")
         await answer.aclose()
         return answer.status_code
 
@@ -145,7 +148,17 @@ class Driver:
         """The answer of a gateway, its body unread; raises Unreachable or Lost."""
         timeout = account.timeout
         request.extensions["timeout"] = timeout if read is None else {**timeout, "read": read}
-        return await _handle(self._named, request, account.title)
+        return await self._handle(self._named, request, account.title)
+
+    async def _handle(
+        self, transport: httpx.AsyncBaseTransport, request: httpx.Request, who: str
+    ) -> httpx.Response:
+        if self._tracer is None:
+            return await _handle(transport, request, who)
+        with self._tracer.asking(who, request) as span:
+            answer = await _handle(transport, request, who)
+            span.set_attribute("http.response.status_code", answer.status_code)
+            return answer
 
     async def native(self, account: Account, request: Request) -> httpx.Request:
         """The request as it goes out: JSON, a form with its files, or a GET."""

@@ -12,6 +12,7 @@ from proxy.driver import Driver, Spend
 from proxy.health import Told
 from proxy.redact import Redactor
 from proxy.routing import Router
+from proxy.tracing import Tracer
 from translators.core import Translator
 
 
@@ -36,10 +37,11 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Transports:
-    """The two ways out: to origins that the config names, and to the open internet only."""
+    """The two ways out: to origins that the config names, and to the open internet only; and who traces them."""
 
     named: httpx.AsyncBaseTransport
     public: httpx.AsyncBaseTransport
+    tracer: Tracer | None = None
 
     async def aclose(self) -> None:
         await self.named.aclose()
@@ -74,6 +76,7 @@ def build(
             public=transports.public,
             origins=config.origins(),
             spend=spend,
+            tracer=transports.tracer,
         ),
         router=Router(config, accounts),
         gate=Gate(config),

@@ -19,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from proxy import logs, siblings
+from proxy import logs, siblings, tracing
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
@@ -84,10 +84,12 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
 
     Raises ConfigError where the configuration cannot be served here.
     """
-    try:
+    try:  # whether the extras are installed that it needs
         open_store(config.store)
-    except ValueError as exc:  # the extra that it needs is not installed
-        raise ConfigError([f"store: {exc}"]) from exc
+        if config.server.traces:
+            tracing.required()
+    except ValueError as exc:
+        raise ConfigError([str(exc)]) from exc
     served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()

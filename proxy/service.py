@@ -1,5 +1,6 @@
 """One worker's parts, put together: store, connections, media, jobs, and the configuration in force."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from proxy.metrics import Metrics
 from proxy.runtime import Runtime, Transports
 from proxy.siblings import Siblings
 from proxy.store import open_store
+from proxy.tracing import Tracer
 from proxy.transport import Http1Transport
 from proxy.usage import Usage
 from translators.core import Translator
@@ -34,7 +36,9 @@ class Service:
 
     def __post_init__(self) -> None:
         self.store = open_store(self.config.store)
-        self.transports = Transports(Http1Transport(), Http1Transport(public_only=True))
+        self.tracer = Tracer() if self.config.server.traces else None
+        public = Http1Transport(public_only=True)
+        self.transports = Transports(Http1Transport(), public, self.tracer)
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
         self.metrics = Metrics(lambda: self.runtime.accounts, self.siblings)
         self.limiter = Limiter(self.store, lambda: self.runtime.config)
@@ -60,6 +64,8 @@ class Service:
         await self.usage.stop()
         await self.metrics.stop()
         self.access.flush()
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
         await self.transports.aclose()
         await self.store.close()
 

@@ -20,9 +20,13 @@ def gate(text: str = "") -> Gate:
     return Gate(parse(PROVIDER + text, "config.yaml", {}, TRANSLATORS))
 
 
+def raw(headers: dict[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in headers.items()}
+
+
 def admitted(config: str, **headers: str) -> bool:
     try:
-        gate(config).check_page(headers)
+        gate(config).check_page(raw(headers))
     except ApiError as exc:
         assert (exc.status, exc.code) == (403, "foreign_origin")
         return False
@@ -59,7 +63,7 @@ def test_pages_are_told_by_host_and_origin(
 
 
 def test_keys_are_found_by_their_digest() -> None:
-    headers = {"authorization": "Bearer sk-one-two-three"}
+    headers = raw({"authorization": "Bearer sk-one-two-three"})
     assert gate(KEYS).client(headers) == Client("web", ("gpt-*",))
     digest = sha256(b"sk-one-two-three").hexdigest()
     hashed = f"keys: [{{name: web, key: 'sha256:{digest}'}}]\n"
@@ -70,7 +74,7 @@ def test_keys_are_found_by_their_digest() -> None:
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Basic x", "Bearer sk-one-two-thre"])
 def test_other_keys_are_not(given: str) -> None:
     with pytest.raises(ApiError) as caught:
-        gate(KEYS).client({"authorization": given})
+        gate(KEYS).client(raw({"authorization": given}))
     assert (caught.value.status, caught.value.code) == (401, "invalid_api_key")
     assert "sk-one" not in caught.value.message
 

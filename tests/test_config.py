@@ -103,6 +103,7 @@ def test_defaults() -> None:
         "metrics_key": None,
         "log_level": "info",
         "log_requests": False,
+        "traces": False,
     }
     assert c.jobs.model_dump() == {
         "poll_min": 1.0,

@@ -78,6 +78,7 @@ class Server(Section):
     metrics_key: OptionalSecret = None
     log_level: Literal["error", "warning", "info", "debug"] = "info"
     log_requests: bool = False
+    traces: bool = False
 
 
 class Timeout(Section):

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from proxy.accounts import Account
 from proxy.config import Config
@@ -14,19 +13,20 @@ from proxy.jobs.poll import Poller
 from proxy.jobs.queue import Queue
 from proxy.jobs.submit import Submitter
 from proxy.jobs.upkeep import Upkeep
+from proxy.jobs.waiting import Waiting
 from proxy.media import Media
 from proxy.metrics import Metrics
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Job, Store, StoreUnavailable, Unanswered
+from proxy.store.due import polled_at
 from proxy.store.money import Budget
 
 log = logging.getLogger("anygate.jobs")
 
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
 _PURGE = 60.0
-_LOOK = 0.5  # seconds between a waiting client's looks at the store: another worker may do the work
 
 
 class Jobs:
@@ -52,7 +52,7 @@ class Jobs:
         self._upkeep = Upkeep(self, self._held)
         self._sending: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting = Waiting(store)
 
     @property
     def config(self) -> Config:
@@ -102,6 +102,7 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*self._sending, *self._loops, return_exceptions=True)
         await self._upkeep.stop()
+        await self._waiting.stop()
 
     async def start_job(
         self,
@@ -116,8 +117,8 @@ class Jobs:
 
         Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent.
         """
-        entries = [replace(one, at=time.time() + self.lease) for one in job.tasks]
-        job = replace(job, tasks=entries)
+        until = time.time() + self.lease
+        job = job.but(tasks=[one.but(at=until) for one in job.tasks])
         recent = self.config.jobs.timeout
         try:
             stored = await self.store.create(
@@ -135,17 +136,7 @@ class Jobs:
 
     async def wait(self, job_id: str, done: Callable[[Job], bool], timeout: float) -> Job | None:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
-        end = time.monotonic() + timeout
-        while True:
-            changed = self._watch(job_id)
-            try:
-                job = await self.store.get(job_id)
-                left = end - time.monotonic()
-                if job is None or done(job) or left <= 0:
-                    return job
-                await asyncio.wait([changed], timeout=min(left, _LOOK))
-            finally:
-                self._unwatch(job_id, changed)
+        return await self._waiting.wait(job_id, done, timeout)
 
     async def change(self, job_id: str, change: Change) -> Job | None:
         """Apply a transition and tell whoever waits for the job here."""
@@ -159,11 +150,9 @@ class Jobs:
         job = await self.store.update(job_id, noted)
         if job is not None:
             self.metrics.job_changed(before or job, job, self.config.models)
-            for waiting in self._waiting.get(job_id, ()):
-                if not waiting.done():
-                    waiting.set_result(None)
-            if not job.ended or job.notify_at is not None:
-                self._queue.wake()
+            self._waiting.tell(job)
+            if (at := polled_at(job)) is not None:
+                self._queue.wake(at - time.time())
             if job.ended and job.media:
                 await self.media.unpublish(job.media)
         return job
@@ -219,15 +208,3 @@ class Jobs:
     async def _renew(self) -> None:
         if self._held:
             await self.store.renew(tuple(self._held), time.time() + self.lease)
-
-    def _watch(self, job_id: str) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(job_id, set()).add(future)
-        return future
-
-    def _unwatch(self, job_id: str, future: asyncio.Future[None]) -> None:
-        waiting = self._waiting.get(job_id)
-        if waiting is not None:
-            waiting.discard(future)
-            if not waiting:
-                del self._waiting[job_id]

@@ -7,7 +7,7 @@ the state has moved on. What time alone ends is in `endings`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from proxy.errors import ApiError
@@ -32,8 +32,7 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
     def change(job: Job) -> Job | None:
         if not job.tasks[index].submitting:
             return None
-        aimed = replace(
-            job,
+        aimed = job.but(
             provider=aim.provider,
             target=aim.target,
             native=aim.native,
@@ -143,7 +142,7 @@ def failed(
 
 def hidden(job: Job) -> Job | None:
     """Deleted by its client; an unfinished one goes on unseen, for its cost."""
-    return None if job.deleted else replace(job, deleted=True)
+    return None if job.deleted else job.but(deleted=True)
 
 
 def _late(job: Job, index: int, task_id: str | None, cost: float | None) -> Job:
@@ -154,7 +153,7 @@ def _late(job: Job, index: int, task_id: str | None, cost: float | None) -> Job:
         task_id=entry.task_id or task_id,
         cost=cost if entry.cost is None else entry.cost,
     )
-    return replace(known, cost=_sum(known.tasks))
+    return known.but(cost=_sum(known.tasks))
 
 
 def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | None) -> Job:
@@ -171,7 +170,7 @@ def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | 
         progress=100,
     )
     known = [one for one in (moved.links_until, outcome.links_until) if one is not None]
-    return replace(moved, links_until=min(known) if known else None)
+    return moved.but(links_until=min(known) if known else None)
 
 
 def notified(*, again: float | None) -> Change:
@@ -180,7 +179,7 @@ def notified(*, again: float | None) -> Change:
     def change(job: Job) -> Job | None:
         if job.notify_at is None:
             return None
-        return replace(job, notify_at=again, notifications=job.notifications + 1)
+        return job.but(notify_at=again, notifications=job.notifications + 1)
 
     return change
 
@@ -192,8 +191,7 @@ def derived(job: Job, now: float) -> Job:
     if all(entry.ended for entry in tasks):
         good = any(entry.state == "completed" for entry in tasks)
         error = None if good else next((one.error for one in tasks if one.error), None)
-        return replace(
-            job,
+        return job.but(
             status="completed" if good else "failed",
             progress=100 if good else job.progress,
             completed_at=now,
@@ -203,8 +201,7 @@ def derived(job: Job, now: float) -> Job:
         )
     started = any(entry.state in ("running", "fetching", "completed") for entry in tasks)
     done = sum(100 if entry.ended else entry.progress for entry in tasks) // len(tasks)
-    return replace(
-        job,
+    return job.but(
         status="in_progress" if started else job.status,
         progress=max(job.progress, min(done, 99)),
         cost=cost,

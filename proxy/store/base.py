@@ -6,12 +6,12 @@ may decline. Everything else here is an index over those documents: the queue of
 idempotency keys, the counters of rate limits.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-import orjson
-
+from proxy.store.document import Entry as Entry
+from proxy.store.document import Job as Job
 from proxy.store.money import Accounts, Budget
 
 NOTIFY = -1  # the index under which a job's webhook is in the queue
@@ -27,112 +27,6 @@ class Unanswered(StoreUnavailable):
 
 class KeyReused(Exception):
     """An Idempotency-Key came with another body than its first time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One task of a job.
-
-    `state`: new → sending → accepted → completed | failed.
-    `at`: Unix seconds when it is next due: the end of its submit lease, or its next poll.
-    `error`: {code, message, status, certain, …}; `assets`: as `media.py` keeps them.
-    """
-
-    state: str = "new"
-    task_id: str | None = None
-    at: float | None = None
-    submitted_at: float | None = None
-    poll_path: int = 0
-    polls: int = 0
-    progress: int = 0
-    cost: float | None = None
-    text: str | None = None
-    error: dict[str, Any] | None = None
-    assets: list[dict[str, Any]] = field(default_factory=list)
-    detail: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ("completed", "failed")
-
-    @property
-    def submitting(self) -> bool:
-        return self.state in ("new", "sending")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One generation as its client sees it. Times are Unix seconds, costs US dollars.
-
-    `owner`: the name of the client key ("" without keys); `model`: the name the client sent;
-    `target`: `provider/model` that was ordered; `native`: the gateway's name of the model;
-    `request`: the call's parameters, for remixing and showing; `ordered`: resolution, ratio, seconds;
-    `capability`: which of the row's operations polls and reads it; `deadline`: when it fails;
-    `links_until`: when the gateway's links die, if known; `fingerprint`: of the request's body;
-    `notify_at`: when its webhook is next called;
-    `callback`: the secret in the URL that the gateway may call.
-    `reserved`: USD that each task holds of the owner's budget until its cost is known; `charged_at`: the
-    budget's slot where that is kept, None without a budget.
-    """
-
-    id: str
-    kind: str
-    capability: str
-    owner: str
-    model: str
-    provider: str
-    target: str
-    native: str
-    created_at: float
-    deadline: float
-    status: str = "queued"
-    progress: int = 0
-    completed_at: float | None = None
-    links_until: float | None = None
-    deleted: bool = False
-    request: dict[str, Any] = field(default_factory=dict)
-    ordered: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
-    cost: float | None = None
-    fingerprint: str = ""
-    remixed_from: str | None = None
-    dropped: list[str] = field(default_factory=list)
-    webhook: str | None = None
-    notify_at: float | None = None
-    notifications: int = 0
-    callback: str = ""
-    media: list[str] = field(default_factory=list)
-    reserved: float = 0.0
-    charged_at: float | None = None
-    tasks: list[Entry] = field(default_factory=lambda: [Entry()])
-
-    @property
-    def ended(self) -> bool:
-        return self.status in ("completed", "failed")
-
-    def with_task(self, index: int, **changes: Any) -> "Job":
-        """This job with one of its tasks changed."""
-        tasks = list(self.tasks)
-        tasks[index] = replace(tasks[index], **changes)
-        return replace(self, tasks=tasks)
-
-    def encode(self) -> bytes:
-        return orjson.dumps(self)
-
-    @classmethod
-    def decode(cls, raw: bytes | str) -> "Job":
-        """A stored job; what a newer version of this program has added is passed over."""
-        fields = orjson.loads(raw)
-        try:
-            fields["tasks"] = [Entry(**one) for one in fields["tasks"]]
-            return cls(**fields)
-        except TypeError:
-            known, within = set(cls.__slots__), set(Entry.__slots__)
-            made = [
-                one if isinstance(one, Entry) else Entry(**_only(one, within))
-                for one in fields["tasks"]
-            ]
-            return cls(**{**_only(fields, known), "tasks": made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +79,9 @@ class Store(Accounts, Protocol):
         """
 
     async def get(self, job_id: str) -> Job | None: ...
+
+    async def several(self, job_ids: Sequence[str]) -> list[Job]:
+        """Those of these jobs that there are, in any order: at less than the cost of a `get` for each."""
 
     async def update(self, job_id: str, change: Change) -> Job | None:
         """Apply a pure change to the newest state; the new job, or None where there is none or it declined.
@@ -243,7 +140,3 @@ class Store(Accounts, Protocol):
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """How many unfinished jobs there are, by (provider, status)."""
-
-
-def _only(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name in names}

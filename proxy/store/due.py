@@ -7,9 +7,17 @@ SHORTEST_WAIT = 0.001  # seconds until a limit is free: a wait that rounds to 0.
 
 def queued(job: Job) -> dict[int, tuple[bool, float]]:
     """What a job has in the queue: index → whether it is being submitted, and when it is due."""
-    hook = {} if job.notify_at is None else {NOTIFY: (False, job.notify_at)}
-    return hook | {
+    found = {
         index: (task.submitting, task.at)
         for index, task in enumerate(job.tasks)
         if task.at is not None and not task.ended
     }
+    if job.notify_at is not None:
+        found[NOTIFY] = (False, job.notify_at)
+    return found
+
+
+def polled_at(job: Job) -> float | None:
+    """When the next of its tasks is to be polled, or its webhook called (Unix seconds)."""
+    times = [at for submitting, at in queued(job).values() if not submitting]
+    return min(times, default=None)

@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -90,6 +90,10 @@ class RedisStore(RedisAccounts):
     async def get(self, job_id: str) -> Job | None:
         raw = await self._lane.call(scripts.GET, job_id)
         return None if raw is None else _job(raw)
+
+    async def several(self, job_ids: Sequence[str]) -> list[Job]:
+        found = await asyncio.gather(*map(self.get, job_ids))  # which the lane sends together
+        return [job for job in found if job is not None]
 
     async def update(self, job_id: str, change: Change) -> Job | None:
         return await self._to_its_end(self._update(job_id, change))

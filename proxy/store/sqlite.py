@@ -83,6 +83,9 @@ class SqliteStore:
     async def get(self, job_id: str) -> Job | None:
         return await self._reading.call(jobs.get, job_id)
 
+    async def several(self, job_ids: Sequence[str]) -> list[Job]:
+        return await self._reading.call(jobs.several, job_ids)
+
     async def update(self, job_id: str, change: Change) -> Job | None:
         return await self._writing.call(jobs.update, job_id, change)
 

@@ -4,7 +4,7 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from proxy.store.base import Change, Job, KeyReused, Page
@@ -121,19 +121,21 @@ def _columns(job: Job) -> dict[str, Any]:
 
 
 def get(db: sqlite3.Connection, job_id: str) -> Job | None:
-    raw = _document(db, job_id)
-    return None if raw is None else Job.decode(raw)
-
-
-def _document(db: sqlite3.Connection, job_id: str) -> bytes | None:
     row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else Job.decode(row[0])
+
+
+def several(db: sqlite3.Connection, job_ids: Sequence[str]) -> list[Job]:
+    places = ", ".join("?" * len(job_ids))
+    rows = db.execute(f"SELECT doc FROM jobs WHERE id IN ({places})", job_ids)
+    return [Job.decode(doc) for (doc,) in rows]
 
 
 def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
-    raw = _document(db, job_id)
-    if raw is None:
+    row = db.execute("SELECT rowid, doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
         return None
+    rowid, raw = row
     old = Job.decode(raw)
     new = change(old)
     if new is None:
@@ -145,8 +147,8 @@ def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
     # only what changed: an index whose columns are not named is not touched
     changed = {"doc": doc} | {name: after[name] for name in after if after[name] != before[name]}
     db.execute(
-        f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in changed)} WHERE id = ?",
-        [*changed.values(), job_id],
+        f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in changed)} WHERE rowid = ?",
+        [*changed.values(), rowid],
     )
     follow(db, old, new)
     post(db, old, new)

@@ -64,10 +64,13 @@ class Reader:
 
 
 class Writer:
-    """Commits operations in batches, each in a savepoint: one that raises undoes only itself.
+    """Commits operations in batches; one that raises undoes only itself.
 
     A round of callbacks, not a task: nobody can cancel it in the middle of a transaction.
     _start → _begin (in the thread, where it has to wait) → _run → COMMIT (in the thread) → _end.
+
+    An operation that raises has nearly always written nothing. Where it has, all of the batch are done
+    once more, each in a savepoint, which would cost as much as the operation itself for every one.
     """
 
     def __init__(self, database: Database) -> None:
@@ -131,13 +134,18 @@ class Writer:
         patiently(lambda: db.execute("BEGIN IMMEDIATE"), self._database.patience)
         return db
 
-    def _run(self, db: sqlite3.Connection) -> None:
+    def _run(self, db: sqlite3.Connection, carefully: bool = False) -> None:
         before = db.total_changes
+        one_by_one = _in_savepoint if carefully else _plainly
         try:
-            outcomes = [_in_savepoint(db, call) for call in self._batch]
+            outcomes = [one_by_one(db, call) for call in self._batch]
             waits = not self._database.in_memory and db.total_changes != before
             if not waits:
                 db.execute("COMMIT")
+        except _HalfDone:
+            self._database.rollback()
+            self._thread.run(self._begin, partial(self._run, carefully=True), self._fail)
+            return
         except Exception as exc:  # whatever it was: callers must not wait for ever
             self._fail(exc)
             return
@@ -164,6 +172,23 @@ class Writer:
             self._busy = False
 
 
+class _HalfDone(Exception):
+    """An operation raised after it had written something."""
+
+
+def _plainly(db: sqlite3.Connection, call: _Call) -> _Outcome:
+    future, operation = call
+    before = db.total_changes
+    try:
+        return future, operation(db), None
+    except Exception as exc:
+        if _at_fault(exc):
+            raise
+        if db.total_changes != before:
+            raise _HalfDone from exc
+        return future, None, exc
+
+
 def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:
     """Run an operation; what it raises is its own affair unless the database is at fault."""
     future, operation = call
@@ -171,12 +196,17 @@ def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:
     try:
         outcome: _Outcome = future, operation(db), None
     except Exception as exc:
-        if isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, _CALLERS_FAULT):
+        if _at_fault(exc):
             raise
         db.execute("ROLLBACK TO one")
         outcome = future, None, exc
     db.execute("RELEASE one")
     return outcome
+
+
+def _at_fault(exc: Exception) -> bool:
+    """Whether it is the database that is at fault, not the operation."""
+    return isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, _CALLERS_FAULT)
 
 
 def _resolve(outcomes: list[_Outcome]) -> None:

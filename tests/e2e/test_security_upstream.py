@@ -195,7 +195,7 @@ def test_no_model_s_name_chooses_the_address(shared: Proxy, gateways: Sandbox, t
 
 def test_a_compressed_request_is_not_read(shared: Proxy, gateways: Sandbox) -> None:
     """Nothing of a client is ever decompressed, so that a small body is never a large one."""
-    bomb = gzip.compress(b'{"model": "chat-openai", "messages": "' + b"a" * 50_000_000 + b'"}')
+    bomb = gzip.compress(b'{"model": "chat-openai", "messages": "' + b"a" * 5_000_000 + b'"}')
     for encoding in ("gzip", "deflate", "br", "zstd"):
         headers = {"content-type": "application/json", "content-encoding": encoding}
         with shared.http() as http:
@@ -262,20 +262,18 @@ GIVEN: dict[str, tuple[str, str, str, Any]] = {  # double, what is asked, its an
 }
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 429, 500, 302])
 @pytest.mark.parametrize("name", GIVEN)
-def test_no_header_of_a_gateway_comes_through(
-    shared: Proxy, gateways: Sandbox, name: str, status: int
-) -> None:
+def test_no_header_of_a_gateway_comes_through(shared: Proxy, gateways: Sandbox, name: str) -> None:
     row, _, kind, good = GIVEN[name]
     wrong = {"error": {"message": "No.", "type": "x", "code": "x", "param": None}}
-    loud = LOUD | {"content-type": kind if status == 200 else "application/json"}
-    answer = good if status == 200 else wrong
-    gateways[row].fault("*", status=status, body=answer, headers=loud)
     with shared.http() as http:
-        heard = ask(http, name)
-    assert (heard.status_code == 200) == (status == 200), heard.text
-    quiet(heard)
+        for status in (200, 400, 401, 429, 500, 302):
+            headers = LOUD | {"content-type": kind if status == 200 else "application/json"}
+            body_of = good if status == 200 else wrong
+            gateways[row].fault("*", status=status, body=body_of, headers=headers)
+            heard = ask(http, name)
+            assert (heard.status_code == 200) == (status == 200), heard.text
+            quiet(heard)
 
 
 @pytest.mark.parametrize("mime", ["video/mp4", "text/html", "image/svg+xml", "text/javascript"])

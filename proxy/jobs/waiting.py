@@ -1,0 +1,111 @@
+"""Who waits for a job here: told what this worker does to it, and looking for what others do."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+
+from proxy.store.base import Job, Store, StoreUnavailable
+
+_LOOK = 0.5  # seconds between looks at the store: another worker may do the work
+_AT_ONCE = 100  # jobs that are read without letting the event loop do something else
+
+Done = Callable[[Job], bool]
+Told = Job | StoreUnavailable | None  # how it stands; why nobody knows; None: it is gone
+
+
+class Waiting:
+    """Everybody's look at the store is one: a thousand who wait cost a few queries, not a thousand timers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: dict[str, set[_Waiter]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def wait(self, job_id: str, done: Done, timeout: float) -> Job | None:
+        """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
+        waiter = _Waiter(done)
+        self._waiting.setdefault(job_id, set()).add(
+            waiter
+        )  # before the look, so as to miss nothing
+        try:
+            job = await self._store.get(job_id)
+            if job is None or timeout <= 0 or done(job):
+                return job
+            self._look_later()
+            found = await waiter.told_within(timeout)
+        finally:
+            self._left(job_id, waiter)
+        return found or await self._store.get(job_id)
+
+    def tell(self, job: Job) -> None:
+        """It has changed."""
+        for waiter in self._waiting.get(job.id, ()):
+            waiter.tell(job)
+
+    async def stop(self) -> None:
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    def _left(self, job_id: str, waiter: "_Waiter") -> None:
+        waiting = self._waiting[job_id]
+        waiting.discard(waiter)
+        if not waiting:
+            del self._waiting[job_id]
+
+    def _look_later(self) -> None:
+        if self._timer is None and not self._stopped:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._begin)
+
+    def _begin(self) -> None:
+        self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        """Read every job that is waited for."""
+        names = iter(tuple(self._waiting))
+        try:
+            while some := tuple(islice(names, _AT_ONCE)):
+                await self._read(some)
+                await asyncio.sleep(0)
+        finally:
+            self._timer = None
+            if self._waiting:
+                self._look_later()
+
+    async def _read(self, names: tuple[str, ...]) -> None:
+        found: dict[str, Job] = {}
+        lost: StoreUnavailable | None = None
+        try:
+            found = {job.id: job for job in await self._store.several(names)}
+        except StoreUnavailable as exc:
+            lost = exc
+        for name in names:
+            for waiter in self._waiting.get(name, ()):
+                waiter.tell(lost or found.get(name))
+
+
+class _Waiter:
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[Told] = self._loop.create_future()
+
+    def tell(self, told: "Told") -> None:
+        if not self._future.done() and (not isinstance(told, Job) or self._done(told)):
+            self._future.set_result(told)
+
+    async def told_within(self, seconds: float) -> Job | None:
+        """The job of which it is done; None after so many seconds. Raises StoreUnavailable."""
+        timer = self._loop.call_later(seconds, self.tell, None)
+        try:
+            told = await self._future
+        finally:
+            timer.cancel()
+        if isinstance(told, StoreUnavailable):
+            raise StoreUnavailable(str(told))  # its own: others are told of the same one
+        return told
