@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import os
 import signal
 import socket
@@ -113,7 +114,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
 
 def settings_for(config: Config) -> dict[str, Any]:
     """How uvicorn serves, wherever it does."""
-    return dict(_SETTINGS)
+    return {**_SETTINGS, "timeout_graceful_shutdown": max(1, math.ceil(config.jobs.drain))}
 
 
 def free_port() -> int:
@@ -127,8 +128,8 @@ def bind(host: str, port: int) -> socket.socket:
 
     Raises ConfigError where the address cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -1,11 +1,13 @@
 """Fixtures for end-to-end tests: doubles for the whole session, a proxy for each test."""
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import hypothesis
 import pytest
 
@@ -13,6 +15,9 @@ from proxy.sandbox import FileOptions, Sandbox, in_thread
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.publicly import public_proxy
+
+# Each client of httpx, and so of the SDK, would read all of this machine's certificates: 34 ms.
+httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
 
 # How long an example takes is the machine's affair; the same ones every time, so that a failure stays.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)

@@ -19,7 +19,7 @@ from proxy.metrics import Metrics
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
-from proxy.store.base import Change, Job, Store, StoreUnavailable, Unanswered
+from proxy.store.base import Change, Due, Job, Store, StoreUnavailable, Unanswered
 from proxy.store.due import polled_at
 from proxy.store.money import Budget
 
@@ -78,6 +78,10 @@ class Jobs:
     def wake(self, seconds: float = 0.0) -> None:
         """Something in the queue is due earlier than it was."""
         self._queue.wake(seconds)
+
+    def later(self, due: Due, seconds: float) -> None:
+        """A task that the queue has given out is due again in so many seconds."""
+        self._queue.later(due, seconds)
 
     def start(self) -> None:
         self._loops = [

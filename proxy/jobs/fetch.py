@@ -37,7 +37,7 @@ class Fetcher:
                 due.job_id, transitions.completed(due.index, outcome, now=time.time())
             )
         except (GatewayDown, TimeoutError):
-            await self._poller.later(due, self._poller.pause(entry))
+            self._jobs.later(due, self._poller.pause(entry))
         finally:
             if done is None or done.tasks[due.index].assets != assets:
                 await self._jobs.media.remove(_new(entry.assets, assets))

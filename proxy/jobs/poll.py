@@ -32,12 +32,11 @@ class Poller:
         self._jobs = jobs
         self._fetcher = Fetcher(jobs, self)
 
-    async def poll(self, due: Due) -> None:
+    async def poll(self, due: Due, job: Job | None) -> None:
         """Ask after a task, or fetch or tell what it brought; sets when it is due again."""
         if due.index == NOTIFY:
             await notify(self._jobs, due)
             return
-        job = await self._jobs.store.get(due.job_id)
         account = self._jobs.accounts.get(due.provider)
         if job is None or account is None:
             return
@@ -61,11 +60,11 @@ class Poller:
             async with asyncio.timeout(limit):  # of it all: drop by drop it would outlast its lease
                 answer = await self._jobs.driver.ask(account, request, poll=True, read=limit)
         except Throttled as throttled:
-            await self.later(due, throttled.retry_after or 1.0)
+            self._jobs.later(due, throttled.retry_after or 1.0)
             return
         except (GatewayDown, TimeoutError) as exc:
             account.health.note(failure_of(exc))
-            await self.later(due, self.pause(entry))
+            self._jobs.later(due, self.pause(entry))
             return
         fault = account.row.refuse(answer)
         if fault is not None:
@@ -76,7 +75,7 @@ class Poller:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
         except MalformedReply as exc:
             account.health.note(failure_of(exc))
-            await self.later(due, self.pause(entry))  # one bad poll never fails a job
+            self._jobs.later(due, self.pause(entry))  # one bad poll never fails a job
             return
         await self._shown(due, entry, operation, account, task)
 
@@ -101,7 +100,7 @@ class Poller:
             return
         usual = self._jobs.config.jobs.poll_max if fault.kind is FaultKind.RATE else 0.0
         pause = max(pause, fault.retry_after or usual)
-        await self.later(due, pause)
+        self._jobs.later(due, pause)
 
     async def _shown(
         self, due: Due, entry: Entry, operation: Operation, account: Account, task: Task
@@ -129,7 +128,7 @@ class Poller:
         running = task.state is State.RUNNING
         progress = max(0, min(99, task.progress or 0))
         if progress <= entry.progress and (not running or entry.state == "running"):
-            await self.later(due, self.pause(entry))  # nothing new: the job need not be written
+            self._jobs.later(due, self.pause(entry))  # nothing new: the job need not be written
             return
         moved = transitions.progressed(
             due.index,
@@ -139,11 +138,6 @@ class Poller:
             poll_path=entry.poll_path,
         )
         await self._jobs.change(due.job_id, moved)
-
-    async def later(self, due: Due, seconds: float) -> None:
-        """It is due again in so many seconds."""
-        await self._jobs.store.postpone([(due, time.time() + seconds)])
-        self._jobs.wake(seconds)
 
     def pause(self, entry: Entry) -> float:
         """Seconds to the next poll of a task."""

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.store.base import Due, StoreUnavailable
+from proxy.store.base import Due, Job, StoreUnavailable
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -17,17 +17,21 @@ _LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _PARALLEL = 200
 _SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
+_BREATH = 0.02  # seconds between two of them otherwise: what falls into one is a single transaction
+
+Work = Callable[[Due, Job | None], Awaitable[None]]
 
 
 class Queue:
-    """`work`: what is done with a task that is due; it sets when the task is due again."""
+    """`work`: what is done with a task that is due, and its job; it sets when the task is due again."""
 
-    def __init__(self, jobs: "Jobs", work: Callable[[Due], Awaitable[None]]) -> None:
+    def __init__(self, jobs: "Jobs", work: Work) -> None:
         self._jobs = jobs
         self._work = work
         self._wake = asyncio.Event()
         self._awake_at = 0.0  # by the clock of time.monotonic()
         self._soonest = 0.0  # what has become due since the store was last asked
+        self._later: list[tuple[Due, float]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
 
@@ -38,23 +42,33 @@ class Queue:
         if at < self._awake_at:
             self._wake.set()
 
+    def later(self, due: Due, seconds: float) -> None:
+        """What we have leased is due again in so many seconds. Written with the next round; should that
+        fail, its lease runs out."""
+        self._later.append((due, time.time() + seconds))
+        self.wake(min(seconds, _BREATH))
+
     async def run(self) -> None:
         """Until cancelled: lease what is due, start it, and sleep until the next is."""
         try:
             while True:
                 self._wake.clear()
                 self._awake_at, self._soonest = 0.0, float("inf")
+                began = time.monotonic()
                 pause = await self._safely()
                 self._awake_at = min(time.monotonic() + pause, self._soonest)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._awake_at - time.monotonic()):
                         await self._wake.wait()
+                if pause > 0:
+                    await asyncio.sleep(began + _BREATH - time.monotonic())
         finally:
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST)
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            await self._postponed()
 
     async def _safely(self) -> float:
         try:
@@ -71,10 +85,14 @@ class Queue:
         if room <= 0:
             return _IDLE
         providers = [name for name in self._jobs.accounts if not self._full(name)]
-        due = await self._leased(providers, room)
-        for one in due:
+        postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
+        try:
+            due = await self._leased(providers, room)
+        finally:
+            await postponing
+        for one, job in due:
             self._busy[one.provider] += 1
-            task = asyncio.create_task(self._guarded(one))
+            task = asyncio.create_task(self._guarded(one, job))
             self._running.add(task)
             task.add_done_callback(partial(self._ended, one.provider))
         if len(due) == room:
@@ -82,22 +100,30 @@ class Queue:
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
 
-    async def _leased(self, providers: Sequence[str], limit: int) -> Sequence[Due]:
-        until = time.time() + self._jobs.lease
-        leasing = asyncio.ensure_future(
-            self._jobs.store.lease(submitting=False, providers=providers, until=until, limit=limit)
-        )
+    async def _leased(
+        self, providers: Sequence[str], limit: int
+    ) -> Sequence[tuple[Due, Job | None]]:
+        leasing = asyncio.create_task(self._read(providers, limit))
         try:
             return await asyncio.shield(leasing)
         except asyncio.CancelledError:
             with suppress(StoreUnavailable):
-                await self._handed_back(await leasing)
+                for due, _ in await leasing:
+                    self.later(due, 0.0)
             raise
 
-    async def _handed_back(self, due: Iterable[Due]) -> None:
-        """What we shall not do after all is for others, or for our successor, at once."""
-        with suppress(StoreUnavailable):
-            await self._jobs.store.postpone([(one, time.time()) for one in due])
+    async def _read(self, providers: Sequence[str], limit: int) -> Sequence[tuple[Due, Job | None]]:
+        store, until = self._jobs.store, time.time() + self._jobs.lease
+        due = await store.lease(submitting=False, providers=providers, until=until, limit=limit)
+        found = await store.several([one.job_id for one in due]) if due else []
+        jobs = {job.id: job for job in found}
+        return [(one, jobs.get(one.job_id)) for one in due]
+
+    async def _postponed(self) -> None:
+        later, self._later = self._later, []
+        if later:
+            with suppress(StoreUnavailable):
+                await self._jobs.store.postpone(later)
 
     def _full(self, provider: str) -> bool:
         """Whether enough polls are under way there: half of its connections are for submits and chat."""
@@ -111,16 +137,16 @@ class Queue:
             self._wake.set()
         self._busy[provider] -= 1
 
-    async def _guarded(self, due: Due) -> None:
+    async def _guarded(self, due: Due, job: Job | None) -> None:
         try:
-            await self._work(due)
+            await self._work(due, job)
         except asyncio.CancelledError:
-            await self._handed_back([due])
+            self.later(
+                due, 0.0
+            )  # what we shall not do is for others, or for our successor, at once
             raise
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
         except Exception as exc:  # our own fault: ask again, but not without a pause
             self._jobs.report(exc, f"polling {due.job_id}")
-            later = time.time() + self._jobs.config.jobs.poll_max
-            with suppress(StoreUnavailable):
-                await self._jobs.store.postpone([(due, later)])
+            self.later(due, self._jobs.config.jobs.poll_max)

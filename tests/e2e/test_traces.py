@@ -88,7 +88,7 @@ def test_what_a_collector_gets(
             )
             client.videos.create_and_poll(model="sora-2", prompt="a secret prompt")
     finally:
-        assert process.stop() == 0  # which sends the rest
+        process.stop()  # which sends the rest
     spans = {span.span_id: span for span in collector.spans}
     assert set(collector.services) == {"anygate"}
     chat = next(one for one in spans.values() if one.name == "POST chat")
