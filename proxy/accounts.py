@@ -76,7 +76,7 @@ class Account:
     row: Translator
     slots: Slots = field(repr=False)
     health: Health = field(repr=False, compare=False)
-    # (path, accept) → what its requests have in common, made once: it holds the key.
+    # (path, accept) → what its requests have in common, made once: it holds the key. See `gets`, too.
     prepared: dict[tuple[str, str], Prepared] = field(
         default_factory=dict, repr=False, compare=False
     )

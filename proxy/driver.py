@@ -13,12 +13,14 @@ import orjson
 
 from proxy.accounts import Account, Origin
 from proxy.errors import Throttled, Unreachable
+from proxy.gets import get, headers_of
 from proxy.messages import Post, Prepared
 from proxy.tracing import Tracer
 from proxy.wire import AGENT, joined, lost, multipart, place_of, read_whole
 from translators.core import Answer, Request, from_json
 
 _MAX_HOPS = 5
+_SAID = 1000  # bytes of an answer that are kept beside what they were parsed to
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 
 Spend = Callable[..., Awaitable[float]]
@@ -64,7 +66,10 @@ class Driver:
         sent = await self.native(account, request)
         async with Sending(self, account, sent, poll, read, first) as answer:
             raw = await read_whole(answer)
-        return Answer(answer.status_code, answer.headers, raw, _json(raw))
+        body = _json(raw)
+        # What is parsed is not kept a second time: a picture may have tens of megabytes.
+        said = raw if body is None else raw[:_SAID]
+        return Answer(answer.status_code, answer.headers, said, body)
 
     def exchange(
         self,
@@ -83,13 +88,7 @@ class Driver:
         """A POST of JSON that is already encoded."""
         prepared = account.prepared.get((path, accept))
         if prepared is None:
-            headers = {
-                "content-type": "application/json",
-                "accept": accept,
-                "accept-encoding": "identity",
-                "user-agent": AGENT,
-                **account.row.auth(account.key),
-            }
+            headers = {"content-type": "application/json", **headers_of(account, accept)}
             prepared = account.prepared[path, accept] = Prepared(account.base_url + path, headers)
         return Post(prepared, body)
 
@@ -163,16 +162,10 @@ class Driver:
     async def native(self, account: Account, request: Request) -> httpx.Request:
         """The request as it goes out: JSON, a form with its files, or a GET."""
         path = request.path.replace("{key}", quote(account.key, safe=""))
-        url = account.base_url + path
-        if request.body is None or request.method == "GET":
-            headers = {
-                "accept": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": AGENT,
-                **account.row.auth(account.key),
-            }
-            return httpx.Request(request.method, url, headers=headers)
+        if request.body is None:
+            return get(account, path)
         if request.form:
+            url = account.base_url + path
             return await multipart(url, request.body, account.row.auth(account.key))
         return self.json_request(account, path, orjson.dumps(request.body))
 

@@ -37,7 +37,7 @@ def test_the_line_lets_the_key_in(tmp_path: Path, name: str) -> None:
     provider = "providers: {one: {translator: openai, api_key: none}}"
     path.write_text(f"{provider}\nkeys:\n  {line}\n", encoding="utf-8")
     config = load(path, environ={}, rows=TRANSLATORS)
-    assert Gate(config).client({"authorization": f"Bearer {key}"}).name == name
+    assert Gate(config).client({b"authorization": f"Bearer {key}".encode()}).name == name
 
 
 def test_the_line_holds_no_key() -> None:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
+_SEAM = 3  # bytes of an event's end that may have come before its last
+_BOM = b"\xef\xbb\xbf"  # may stand before everything else
 
 
 class FramingError(ValueError):
@@ -28,59 +30,69 @@ class Event(NamedTuple):
 class Framer:
     """Cuts a byte stream into events. `limit`: bytes that one event may have."""
 
-    __slots__ = ("_buffer", "_held", "_length", "_limit")
+    __slots__ = ("_begun", "_held", "_length", "_limit", "_tail")
 
     def __init__(self, limit: int = 64 << 20) -> None:
-        self._buffer = b""
-        self._held: list[bytes] = []  # what came after the buffer without any line ending
+        self._held: list[bytes] = []  # the event whose end has not come
+        self._tail = b""  # its last bytes: an end may lie across two chunks
         self._length = 0
         self._limit = limit
+        self._begun = False
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that this chunk completes. Raises FramingError for one that grows too long."""
-        if b"\n" not in chunk and b"\r" not in chunk and not self._buffer.endswith(b"\r"):
-            # Part of a long line (a picture in base64): joining it each time would cost its square.
-            if chunk:
-                self._held.append(chunk)
-            self._length += len(chunk)
-            self._check(self._length)
-            return []
-        buffer = self._joined(chunk)
+        if self._held:
+            probe = self._tail + chunk
+            # Looking only where something is new: else an event in many pieces would cost its square.
+            if b"\n\n" not in probe and (b"\r" not in probe or not _END.search(_sure(probe)[0])):
+                self._hold(chunk, probe)
+                return []
+            buffer = b"".join((*self._held, chunk))
+            self._held.clear()
+        else:
+            buffer = chunk
         if b"\r" not in buffer:
             *whole, rest = buffer.split(b"\n\n")
         else:
             whole, rest = _split(buffer)
-        self._check(len(rest))
-        self._buffer, self._length = rest, len(rest)
-        return [Event(_data(block)) for block in whole if block.strip(b"\r\n")]
+        self._length = 0
+        if rest:
+            self._hold(rest, rest)
+        return self._events(whole) if whole else []
 
     def close(self) -> list[Event]:
         """What the end of the stream leaves: an event that lacks only its blank line still counts."""
-        rest, self._buffer = self._joined(b"").strip(b"\r\n"), b""
-        return [Event(_data(rest))] if rest else []
+        rest = b"".join(self._held).strip(b"\r\n")
+        self._held.clear()
+        return self._events([rest])
 
     @property
     def pending(self) -> bool:
-        return bool(self._buffer or self._held)
+        """Whether an event has begun and not ended."""
+        return bool(self._held)
 
-    def _joined(self, chunk: bytes) -> bytes:
-        if not self._held:
-            return self._buffer + chunk if self._buffer else chunk
-        joined = b"".join((self._buffer, *self._held, chunk))
-        self._held.clear()
-        return joined
-
-    def _check(self, length: int) -> None:
-        if length > self._limit:
+    def _hold(self, chunk: bytes, probe: bytes) -> None:
+        self._length += len(chunk)
+        if self._length > self._limit:
             raise FramingError(f"an event of more than {self._limit} bytes")
+        self._held.append(chunk)
+        self._tail = probe[-_SEAM:]
+
+    def _events(self, blocks: list[bytes]) -> list[Event]:
+        if not self._begun and blocks[0]:
+            self._begun = True
+            blocks[0] = blocks[0].removeprefix(_BOM)
+        return [Event(_data(block)) for block in blocks if block.strip(b"\r\n")]
+
+
+def _sure(buffer: bytes) -> tuple[bytes, bytes]:
+    """A lone "\\r" at the very end may be half of "\\r\\n": it is not an end until more has come."""
+    return (buffer[:-1], b"\r") if buffer.endswith(b"\r") else (buffer, b"")
 
 
 def _split(buffer: bytes) -> tuple[list[bytes], bytes]:
-    # A lone "\r" at the very end may be half of "\r\n": it is not an end until more has come.
-    held = b""
-    if buffer.endswith(b"\r"):
-        buffer, held = buffer[:-1], b"\r"
-    *whole, rest = _END.split(buffer)
+    sure, held = _sure(buffer)
+    *whole, rest = _END.split(sure)
     return whole, rest + held
 
 

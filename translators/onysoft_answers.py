@@ -158,6 +158,8 @@ def _said(data: Mapping[str, Any]) -> str:
 def _task(data: Mapping[str, Any], names: tuple[str, ...], asked: str | None) -> Task:
     task_id, cost = _id(data) or asked, _cost(data)
     said = _said(data)
+    if said and (going := STATES.get(said, State.RUNNING)) in (State.QUEUED, State.RUNNING):
+        return Task(going, task_id, progress_of(data.get("progress")), cost=cost)
     assets, text = _result(data, names)
     unsaid = State.SUCCEEDED if assets or text else State.QUEUED
     state = STATES.get(said, State.RUNNING) if said else unsaid

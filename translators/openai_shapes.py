@@ -1,6 +1,6 @@
 """How the answers of OpenAI's API and its copies read: refusals, pictures, videos, lists of models."""
 
-import base64
+import binascii
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -205,7 +205,8 @@ def _image(one: Mapping[str, Any]) -> Asset | None:
     title = said if isinstance(said, str) else None
     if isinstance(encoded := one.get("b64_json"), str) and encoded:
         try:
-            data = base64.b64decode(encoded.rpartition(",")[2], validate=True)
+            # b64decode would copy the text first: a picture may have tens of megabytes
+            data = binascii.a2b_base64(encoded.rpartition(",")[2], strict_mode=True)
         except ValueError as exc:
             raise MalformedReply("The image is not valid base64.") from exc
         return Asset(data=data, title=title)

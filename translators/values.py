@@ -103,7 +103,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A gateway's whole answer. `body` is the parsed JSON whatever the Content-Type, `None` if it is none."""
+    """A gateway's whole answer. `body` is the parsed JSON whatever the Content-Type, `None` if it is none;
+    `raw`: its bytes, of JSON only the first."""
 
     status: int
     headers: Mapping[str, str]

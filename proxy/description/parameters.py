@@ -10,7 +10,7 @@ from proxy.store.money import DIMENSIONS
 from translators.core import State
 
 _DAY = told(
-    pattern(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{9,11})$"), "A day (UTC) or Unix seconds, included."
+    pattern(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,11})$"), "A day (UTC) or Unix seconds, included."
 )
 _DIMENSION = "|".join(DIMENSIONS)
 _QUERY: dict[str, Schema] = {
@@ -23,7 +23,7 @@ _QUERY: dict[str, Schema] = {
     "index": {**between(0, 999), "default": 0},
     "since": _DAY,
     "until": _DAY,
-    "by": {**pattern(f"^({_DIMENSION})(,({_DIMENSION}))*$"), "default": report.BY},
+    "by": {**pattern(rf"^\s*({_DIMENSION})?\s*(,\s*({_DIMENSION})?\s*)*$"), "default": report.BY},
 }
 _PATH: dict[str, tuple[str, Schema]] = {
     "id": ("id", told(TEXT, "A job's id.")),

@@ -53,7 +53,8 @@ async def place(request: Request, wish: Wish) -> Job:
     exchange = exchange_of(request)
     service = exchange.service
     job_id = new_id(wish.kind)
-    secret = secrets.token_urlsafe(24)
+    # Only where a gateway is told of it: randomness is what a job's making costs most.
+    secret = secrets.token_urlsafe(24) if service.runtime.config.server.public_url else ""
     hook = wish.said.get("webhook_url")
     webhook = None if hook is None else checked(hook, service.runtime.config)
     candidates = _candidates(exchange, wish, job_id, secret)
@@ -63,8 +64,7 @@ async def place(request: Request, wish: Wish) -> Job:
         hosted = await _hosted(candidates, files)
         kept = await _kept(wish, files)
         job = _job(exchange, wish, job_id, hosted)
-        job = replace(
-            job,
+        job = job.but(
             request=kept,
             media=list(files.names.values()),
             fingerprint=fingerprint(request.url.path, wish.said),

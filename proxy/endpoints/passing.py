@@ -24,7 +24,7 @@ from proxy.routing import Candidate, take_next
 from proxy.sse import Each, EventStream, begun, while_connected
 from proxy.tally import Tally
 from proxy.wire import read_whole
-from translators.core import JSON, Answer, Params
+from translators.core import JSON, Answer, Params, from_json
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
 from translators.looks import complete_enough
@@ -197,7 +197,7 @@ def _mended(candidate: Candidate, said: httpx.Response, raw: bytes) -> bytes:
     """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
     answer = Answer(said.status_code, said.headers, raw)
     try:
-        body = orjson.loads(raw)
+        body = from_json(raw)
     except orjson.JSONDecodeError as exc:
         if not answer.ok:
             body = None

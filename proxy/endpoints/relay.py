@@ -12,7 +12,7 @@ from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.tally import Tally
 from proxy.wire import flow_of, lost
-from translators.core import JSON, Answer
+from translators.core import JSON, Answer, from_json
 from translators.errors import Fault, FaultKind, MalformedReply, message_in
 from translators.framing import Event, Framer, FramingError, encode
 from translators.likeness import Likeness
@@ -135,7 +135,7 @@ class Relay:
         if self._known.fits(data):
             return encode(masked(data, self._key))
         try:
-            chunk = orjson.loads(data)
+            chunk = from_json(data)
         except orjson.JSONDecodeError as exc:
             raise MalformedReply("The gateway sent an event that is not JSON.") from exc
         if not isinstance(chunk, dict):

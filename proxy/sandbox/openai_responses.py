@@ -21,6 +21,10 @@ FIELDS = (
     "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p",
     "truncation", "user",
 )  # fmt: skip
+_CHECKED: dict[str, c.Check] = {
+    "input": c.either(c.text(), c.array(c.record(), least=1)),
+    "metadata": c.record(),
+}
 
 
 class Responses(Double):
@@ -33,7 +37,7 @@ class Responses(Double):
     async def responses(self, x: Exchange) -> Response:
         """Answer with one message; as a stream, with its most important events."""
         body = x.json()
-        c.validate(body, dict.fromkeys(FIELDS, c.anything))
+        c.validate(body, dict.fromkeys(FIELDS, c.anything) | _CHECKED)
         self.known(body.get("model"), "chat")
         given = body.get("input", "")
         words = given if isinstance(given, str) else str(given[-1].get("content", ""))

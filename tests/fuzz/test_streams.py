@@ -91,9 +91,6 @@ def test_what_passes_through(line: Line, stream: bytes, cuts: list[int]) -> None
     assert not [one for one in found.fields if one.startswith(("id:", "retry:"))]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="proxy/endpoints/passing.py and relay.py write what is too deep to write"
-)
 @pytest.mark.parametrize("stream", [True, False])
 def test_json_that_is_too_deep_to_write_is_malformed(line: Line, stream: bool) -> None:
     """orjson reads 1024 levels and writes 254."""

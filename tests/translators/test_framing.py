@@ -102,3 +102,20 @@ def test_an_event_may_be_long_but_not_longer_than_the_limit() -> None:
             for chunk in chunks:
                 framer.feed(chunk)
     assert Framer(limit=10).feed(b"data: 1234\n\ndata: 12\n\n") == [Event(b"1234"), Event(b"12")]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 100])
+def test_a_byte_order_mark_before_everything(step: int) -> None:
+    stream = b"\xef\xbb\xbfdata: 1\n\ndata: \xef\xbb\xbf2\n\n"
+    pieces = [stream[place : place + step] for place in range(0, len(stream), step)]
+    assert framed(*pieces) == [Event(b"1"), Event(b"\xef\xbb\xbf2")]
+
+
+def test_an_event_of_many_lines_is_joined_once() -> None:
+    """What is held is not joined with every piece, which would cost the square of them."""
+    framer, line = Framer(), b"data: x\n"
+    for _ in range(200_000):
+        assert framer.feed(line) == []
+    (event,) = framer.feed(b"\n")
+    assert event.data is not None
+    assert len(event.data) == 2 * 200_000 - 1
