@@ -179,6 +179,10 @@ class Ordered:
     ratio: str | None = None
     seconds: str | None = None
 
+    def known(self) -> dict[str, str]:
+        said = {"resolution": self.resolution, "ratio": self.ratio, "seconds": self.seconds}
+        return {name: value for name, value in said.items() if value is not None}
+
 
 def from_json(raw: bytes | str) -> Any:
     """JSON as a value: at most MAX_DEPTH levels, so that whoever walks it may recurse.

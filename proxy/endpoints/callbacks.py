@@ -1,7 +1,6 @@
 """What gateways call when a task is done: a hint to ask, and never more than that."""
 
 import hmac
-import time
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,14 +24,9 @@ async def callback(request: Request) -> Response:
     if job is not None and _knows(job, request.path_params["secret"]):
         # A quick gateway calls before its answer to the submit is here.
         job = await service.jobs.wait(job.id, is_taken, _TAKEN) or job
-        due = [
-            (Due(job.id, index, job.provider), time.time())
-            for index, entry in enumerate(job.tasks)
-            if entry.state in ("accepted", "running")
-        ]
-        if due:
-            await service.store.postpone(due)
-            service.jobs.wake()
+        for index, entry in enumerate(job.tasks):
+            if entry.state in ("accepted", "running"):
+                service.jobs.called(Due(job.id, index, job.provider))
     return Response(status_code=204)
 
 

@@ -140,7 +140,8 @@ def retry_count(request: Request) -> int:
 def fingerprint(path: str, params: Params) -> str:
     """A digest of what is asked for, equal for equal requests whatever their encoding."""
     digest = hashlib.sha256(path.encode())
-    digest.update(orjson.dumps(_plain(params), option=orjson.OPT_SORT_KEYS))
+    option = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+    digest.update(orjson.dumps(params, default=_plain, option=option))
     return digest.hexdigest()
 
 
@@ -148,10 +149,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Source):
         return {"sha256": hashlib.sha256(value.data or b"").hexdigest(), "url": value.url}
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, FormText) else value
+        return dict(value)
+    raise TypeError(type(value))
 
 
 def _header_number(request: Request, name: str, default: float) -> float:

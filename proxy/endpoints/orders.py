@@ -3,14 +3,14 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import fingerprint, retry_count, waiting_time
-from proxy.endpoints.uploads import NoFile, Uploads
+from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of
 from proxy.jobs.notify import checked
@@ -63,8 +63,7 @@ async def place(request: Request, wish: Wish) -> Job:
     try:
         hosted = await _hosted(candidates, files)
         kept = await _kept(wish, files)
-        job = _job(exchange, wish, job_id, hosted)
-        job = job.but(
+        job = _job(exchange, wish, job_id, hosted).but(
             request=kept,
             media=list(files.names.values()),
             fingerprint=fingerprint(request.url.path, wish.said),
@@ -163,6 +162,9 @@ async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[C
     refused: ApiError | None = None
     for candidate in candidates:
         plan = candidate.plan
+        if not holds_upload(plan.request.body):
+            able.append(candidate)
+            continue
         try:
             body = await files.hosted(plan.request.body, reference_name(candidate.capability))
         except NoFile as exc:
@@ -217,7 +219,7 @@ def _job(exchange: Exchange, wish: Wish, job_id: str, candidates: Sequence[Candi
         native=first.plan.model,
         created_at=now,
         deadline=now + exchange.service.runtime.config.jobs.timeout,
-        ordered={k: v for k, v in asdict(first.plan.ordered).items() if v is not None},
+        ordered=first.plan.ordered.known(),
         dropped=list(first.plan.dropped),
         remixed_from=wish.remixed_from,
         reserved=0.0 if budget is None else _reserved(exchange, candidates),

@@ -13,6 +13,8 @@ from translators.core import FormText, Hosted, Source
 
 _LARGEST = 64 << 20  # bytes of a file that is fetched for a gateway which takes no URLs
 _LONGEST = 60.0  # seconds for one
+# What a native body may hold as it is, besides dicts and lists.
+_SENT_SO = (str, int, float, type(None))
 
 
 class NoFile(ApiError):
@@ -44,6 +46,15 @@ class NotFetched(NoFile):
             "This target takes the file itself, and the URL that stands for it cannot be fetched.",
             param=param,
         )
+
+
+def holds_upload(value: Any) -> bool:
+    """Whether a native body cannot be sent as it is: see `Uploads.hosted`."""
+    if isinstance(value, dict):
+        return any(map(holds_upload, value.values()))
+    if isinstance(value, list):
+        return any(map(holds_upload, value))
+    return not isinstance(value, _SENT_SO)
 
 
 @dataclass

@@ -53,6 +53,7 @@ class Jobs:
         self._sending: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._waiting = Waiting(store)
+        self._known: dict[str, Job] = {}  # how those stand that are being sent here
 
     @property
     def config(self) -> Config:
@@ -74,6 +75,10 @@ class Jobs:
     @property
     def redactor(self) -> Redactor:
         return self._runtime().redactor
+
+    def called(self, due: Due) -> None:
+        """A gateway has called: the task is due now."""
+        self._queue.called(due)
 
     def wake(self, seconds: float = 0.0) -> None:
         """Something in the queue is due earlier than it was."""
@@ -133,6 +138,7 @@ class Jobs:
             raise
         if stored.id == job.id:
             self._hold(job)
+            self._known[job.id] = job
             task = asyncio.create_task(self._submit(job, candidates))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
@@ -140,7 +146,7 @@ class Jobs:
 
     async def wait(self, job_id: str, done: Callable[[Job], bool], timeout: float) -> Job | None:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
-        return await self._waiting.wait(job_id, done, timeout)
+        return await self._waiting.wait(job_id, done, timeout, known=self._known.get(job_id))
 
     async def change(self, job_id: str, change: Change) -> Job | None:
         """Apply a transition and tell whoever waits for the job here."""
@@ -154,6 +160,8 @@ class Jobs:
         job = await self.store.update(job_id, noted)
         if job is not None:
             self.metrics.job_changed(before or job, job, self.config.models)
+            if job_id in self._known:
+                self._known[job_id] = job
             self._waiting.tell(job)
             if (at := polled_at(job)) is not None:
                 self._queue.wake(at - time.time())
@@ -194,6 +202,7 @@ class Jobs:
         except Exception as exc:  # settled like a crash: by the lease that nobody renews
             self.report(exc, f"submitting {job.id}")
         finally:
+            del self._known[job.id]
             for index in range(len(job.tasks)):
                 self._held.discard((job.id, index))
 

@@ -32,6 +32,7 @@ class Queue:
         self._awake_at = 0.0  # by the clock of time.monotonic()
         self._soonest = 0.0  # what has become due since the store was last asked
         self._later: list[tuple[Due, float]] = []
+        self._under_way: dict[tuple[str, int], bool] = {}  # … whether it is due again at once
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
 
@@ -47,6 +48,14 @@ class Queue:
         fail, its lease runs out."""
         self._later.append((due, time.time() + seconds))
         self.wake(min(seconds, _BREATH))
+
+    def called(self, due: Due) -> None:
+        """Its gateway says that it is done: it is due now. What a poll that is under way hears may be older."""
+        place = due.job_id, due.index
+        if place in self._under_way:
+            self._under_way[place] = True
+        else:
+            self.later(due, 0.0)
 
     async def run(self) -> None:
         """Until cancelled: lease what is due, start it, and sleep until the next is."""
@@ -138,15 +147,18 @@ class Queue:
         self._busy[provider] -= 1
 
     async def _guarded(self, due: Due, job: Job | None) -> None:
+        place = due.job_id, due.index
+        self._under_way[place] = False
         try:
             await self._work(due, job)
         except asyncio.CancelledError:
-            self.later(
-                due, 0.0
-            )  # what we shall not do is for others, or for our successor, at once
+            self._under_way[place] = True  # for others, or for our successor, at once
             raise
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
         except Exception as exc:  # our own fault: ask again, but not without a pause
             self._jobs.report(exc, f"polling {due.job_id}")
             self.later(due, self._jobs.config.jobs.poll_max)
+        finally:
+            if self._under_way.pop(place):
+                self.later(due, 0.0)

@@ -7,7 +7,7 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -219,6 +219,6 @@ def _aim(candidate: Candidate) -> Aim:
         target=str(candidate.target),
         native=candidate.plan.model,
         capability=candidate.capability.value,
-        ordered={k: v for k, v in asdict(candidate.plan.ordered).items() if v is not None},
+        ordered=candidate.plan.ordered.known(),
         dropped=candidate.plan.dropped,
     )

@@ -23,14 +23,19 @@ class Waiting:
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
 
-    async def wait(self, job_id: str, done: Done, timeout: float) -> Job | None:
-        """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
+    async def wait(
+        self, job_id: str, done: Done, timeout: float, *, known: Job | None = None
+    ) -> Job | None:
+        """The job as soon as `done` holds of it, or as it stands after `timeout` seconds.
+
+        `known`: how it stands now, as far as this worker can tell.
+        """
         waiter = _Waiter(done)
         self._waiting.setdefault(job_id, set()).add(
             waiter
         )  # before the look, so as to miss nothing
         try:
-            job = await self._store.get(job_id)
+            job = known or await self._store.get(job_id)
             if job is None or timeout <= 0 or done(job):
                 return job
             self._look_later()

@@ -4,6 +4,7 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
 
 
 _TIME_CHARACTERS = 11
@@ -24,8 +25,5 @@ def sort_key(job_id: str) -> str:
 
 
 def _base32(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, place = divmod(number, 32)
-        digits.append(_ALPHABET[place])
-    return "".join(reversed(digits))
+    pairs = range((width - 1) // 2 * 10, -1, -10)
+    return "".join([_PAIRS[number >> place & 1023] for place in pairs])[-width:]

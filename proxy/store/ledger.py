@@ -20,14 +20,18 @@ def charged(job: Job) -> int:
 
 def charge(old: Job | None, new: Job) -> Charge | None:
     """What a change means for the owner's budget."""
+    if new.charged_at is None:
+        return None
     difference = charged(new) - (0 if old is None else charged(old))
-    if not difference or new.charged_at is None:
+    if not difference:
         return None
     return Charge(new.owner, new.charged_at, difference)
 
 
 def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
     """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
+    if not new.ended and new.cost == (None if old is None else old.cost):
+        return None
     before = 0 if old is None else _cost(old)
     ended = new.ended and not (old is not None and old.ended)
     failed = ended and new.status == "failed"

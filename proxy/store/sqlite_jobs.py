@@ -144,12 +144,15 @@ def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
     if doc == raw:
         return new
     before, after = _columns(old), _columns(new)
-    # only what changed: an index whose columns are not named is not touched
-    changed = {"doc": doc} | {name: after[name] for name in after if after[name] != before[name]}
-    db.execute(
-        f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in changed)} WHERE rowid = ?",
-        [*changed.values(), rowid],
-    )
+    if after == before:
+        db.execute("UPDATE jobs SET doc = ? WHERE rowid = ?", (doc, rowid))
+    else:
+        # only what changed: an index whose columns are not named is not touched
+        changed = {name: after[name] for name in after if after[name] != before[name]}
+        names = ", ".join([f"{name} = ?" for name in changed])
+        db.execute(
+            f"UPDATE jobs SET {names}, doc = ? WHERE rowid = ?", (*changed.values(), doc, rowid)
+        )
     follow(db, old, new)
     post(db, old, new)
     return new

@@ -26,27 +26,25 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
     A time that the change left alone stays as the queue has it: it may have been leased, renewed
     or postponed since the document was written.
     """
-    before = {} if old is None else _rows(old)
-    after = _rows(new)
-    for index in before.keys() - after.keys():
-        db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
-    changed = []
+    before = {} if old is None else queued(old)
+    after = queued(new)
+    for index in before:
+        if index not in after:
+            db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
+    moved = old is not None and old.provider != new.provider
     for index, row in after.items():
         known = before.get(index)
-        if row != known:
-            moved = row[2] if known is None or row[2] != known[2] else None
-            changed.append((new.id, index, *row, moved))
-    if changed:
-        db.executemany(
-            "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET provider = excluded.provider,"
-            " submitting = excluded.submitting, at = coalesce(?, at)",
-            changed,
-        )
-
-
-def _rows(job: Job) -> dict[int, tuple[str, bool, float]]:
-    return {index: (job.provider, *row) for index, row in queued(job).items()}
+        if moved or row != known:
+            submitting, at = row
+            db.execute(
+                "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET provider = excluded.provider,"
+                " submitting = excluded.submitting, at = coalesce(?, at)",
+                (
+                    *(new.id, index, new.provider, submitting, at),
+                    at if known is None or at != known[1] else None,
+                ),
+            )
 
 
 def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
