@@ -100,6 +100,11 @@ class Queue:
         finally:
             await postponing
         for one, job in due:
+            place = one.job_id, one.index
+            if place in self._under_way:  # its lease ran out before its poll ended
+                self._under_way[place] = True
+                continue
+            self._under_way[place] = False
             self._busy[one.provider] += 1
             task = asyncio.create_task(self._guarded(one, job))
             self._running.add(task)
@@ -148,7 +153,6 @@ class Queue:
 
     async def _guarded(self, due: Due, job: Job | None) -> None:
         place = due.job_id, due.index
-        self._under_way[place] = False
         try:
             await self._work(due, job)
         except asyncio.CancelledError:
