@@ -21,6 +21,7 @@ from translators.core import Answer, Request, from_json
 
 _MAX_HOPS = 5
 _SAID = 1000  # bytes of an answer that are kept beside what they were parsed to
+_LARGE = 1 << 20  # bytes
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 
 Spend = Callable[..., Awaitable[float]]
@@ -65,10 +66,7 @@ class Driver:
         """
         sent = await self.native(account, request)
         async with Sending(self, account, sent, poll, read, first) as answer:
-            raw = await read_whole(answer)
-        body = _json(raw)
-        # What is parsed is not kept a second time: a picture may have tens of megabytes.
-        said = raw if body is None else raw[:_SAID]
+            said, body = _parsed(await read_whole(answer))
         return Answer(answer.status_code, answer.headers, said, body)
 
     def exchange(
@@ -231,9 +229,17 @@ async def _handle(
         raise lost(exc, who) from exc
 
 
-def _json(raw: bytes) -> Any:
-    """The JSON an answer holds, whatever its Content-Type says; None where it holds none."""
+def _parsed(raw: bytes) -> tuple[bytes, Any]:
+    """How an answer begins, and the JSON it holds, whatever its Content-Type says; None where it holds none.
+
+    Nothing is kept twice, nor while it is parsed: a picture may have tens of megabytes.
+    """
+    said = raw[:_SAID]
     try:
-        return from_json(raw)
-    except orjson.JSONDecodeError:
-        return None
+        if len(raw) <= _LARGE:
+            return said, from_json(raw)
+        text = raw.decode()
+        del raw
+        return said, from_json(text)
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
+        return said, None

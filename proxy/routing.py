@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import groupby
@@ -183,14 +183,18 @@ def take_next(left: list[Candidate]) -> Candidate:
 
 
 def _candidate(account: Account, target: Target, resolved: Resolved, ask: Ask) -> Candidate:
-    params = {**ask.defaults, **resolved.params, **ask.params}
-    options = {**options_in(resolved.params.get("provider_options", {})), **ask.options}
-    params.pop("provider_options", None)
+    params, options = ask.params, ask.options
+    given: Set[str] = params.keys()
+    if resolved.params:
+        given = resolved.params.keys() | given
+        params = {**resolved.params, **params}
+        own = params.pop("provider_options", None)
+        options = {**options_in(own), **options} if own is not None else options
     call = Call(
         capability=ask.capability,
         model=target.model,
-        params=params,
-        given=frozenset(resolved.params) | frozenset(ask.params),
+        params={**ask.defaults, **params} if ask.defaults else params,
+        given=given,
         options=options,
         key=account.key,
         callback=ask.callback,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import math
@@ -20,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from proxy import logs, siblings, tracing
+from proxy import logs, memory, siblings, tracing
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
@@ -157,10 +156,7 @@ def worker() -> ASGIApp:
     served = _Served(**json.loads(os.environ[_SERVED]))
     service = Service(_first(served), TRANSLATORS, load=served.read, siblings=siblings.mine())
     logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
-    # What is there by now stays; requests leave hardly a cycle, so that looking for them can wait.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    memory.settle()
     return make_app(service, background=lambda: _attend(service, served))
 
 

@@ -7,8 +7,6 @@ complete is mended (`translators.mending`).
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 FINISH = frozenset(("stop", "length", "tool_calls", "content_filter", "function_call"))
 TIERS = frozenset(("auto", "default", "flex", "scale", "priority", "fast", None))
 ROLES = frozenset(("developer", "system", "user", "assistant", "tool"))
@@ -18,25 +16,13 @@ _FINISH_OR_NOT_YET = FINISH | {None}
 _TEXT_OR_NULL = (str, type(None))
 
 
-def complete_enough(raw: bytes) -> bool:
-    """Whether a whole answer (CreateChatCompletionResponse) needs no mending; false for what is no JSON."""
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return False
+def completion_fits(body: Any) -> bool:
+    """Whether a whole answer (CreateChatCompletionResponse), parsed, needs no mending."""
     return _top(body, "chat.completion") and all(map(_choice, body["choices"]))
 
 
-def chunk_complete(data: bytes) -> bool:
-    """The same of the JSON of one stream event (CreateChatCompletionStreamResponse)."""
-    try:
-        return chunk_fits(orjson.loads(data))
-    except orjson.JSONDecodeError:
-        return False
-
-
 def chunk_fits(chunk: Any) -> bool:
-    """`chunk_complete` of what is parsed already."""
+    """The same of one stream event (CreateChatCompletionStreamResponse)."""
     return _top(chunk, "chat.completion.chunk") and all(map(_chunk_choice, chunk["choices"]))
 
 

@@ -22,7 +22,7 @@ from translators.core import (
 from translators.errors import UnsupportedValue
 from translators.fields import ABSENT, DROP, MODEL, Convert, Table, take
 from translators.files import one_source, reference_param, sources
-from translators.looks import chunk_complete, complete_enough
+from translators.looks import chunk_fits, completion_fits
 from translators.mending import mend_chunk, mend_completion
 from translators.openai_shapes import (
     gone,
@@ -53,8 +53,8 @@ __all__ = [
     "VIDEO",
     "VIDEO_EDIT",
     "VIDEO_EXTENSION",
-    "chunk_complete",
-    "complete_enough",
+    "chunk_fits",
+    "completion_fits",
     "gone",
     "mend_chunk",
     "mend_completion",

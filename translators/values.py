@@ -1,6 +1,7 @@
 """The values that rows and proxy exchange: what is asked, what is sent, what comes back."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -16,10 +17,15 @@ JSON = dict[str, Any]
 Params = Mapping[str, Any]
 
 MAX_DEPTH = 64  # levels of the JSON that clients and gateways send
+_LARGE = 1 << 20  # bytes
 
 
 class Capability(StrEnum):
     """What a client can ask for; one each endpoint of OpenAI's, and the kinds beyond them."""
+
+    __hash__ = (
+        str.__hash__
+    )  # an Enum's own is a function in Python, and these are keys of the hot path
 
     CHAT = "chat"
     IMAGE = "image"
@@ -82,7 +88,7 @@ class Call:
     capability: Capability
     model: str
     params: Params
-    given: frozenset[str] = frozenset()
+    given: Set[str] = frozenset()
     options: Params = field(default_factory=dict)
     key: str = field(default="", repr=False)
     callback: str | None = field(default=None, repr=False)
@@ -104,7 +110,7 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A gateway's whole answer. `body` is the parsed JSON whatever the Content-Type, `None` if it is none;
-    `raw`: its bytes, of JSON only the first."""
+    `raw`: its first bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -189,11 +195,34 @@ def from_json(raw: bytes | str) -> Any:
 
     Raises orjson.JSONDecodeError.
     """
-    value = orjson.loads(raw)
+    value = _of_long(raw) if len(raw) > _LARGE and _is_long(raw) else orjson.loads(raw)
     # Few brackets cannot be deep: the usual one is spared the walk.
     if _brackets(raw) > MAX_DEPTH and _deep(value):
         raise orjson.JSONDecodeError(f"nested more than {MAX_DEPTH} levels deep", "", 0)
     return value
+
+
+def _is_long(raw: bytes | str) -> bool:
+    """Whether nearly all of it is within a few strings, such as pictures in base64."""
+    marks = sum(map(raw.count, '",')) if isinstance(raw, str) else sum(map(raw.count, b'",'))
+    return (marks + _brackets(raw)) * 1000 < len(raw)
+
+
+def _of_long(raw: bytes | str) -> Any:
+    """The same as orjson gives, which would need a copy of all the text beside what it gives."""
+    try:
+        text = raw if isinstance(raw, str) else raw.decode()
+        if "\\ud" in text or "\\uD" in text:  # perhaps half a character, which orjson refuses
+            return orjson.loads(text)
+        return json.loads(text, parse_int=orjson.loads, parse_constant=_no_constant)
+    except orjson.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as exc:
+        raise orjson.JSONDecodeError(str(exc), "", 0) from exc
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _brackets(raw: bytes | str) -> int:

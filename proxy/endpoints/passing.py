@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 import orjson
@@ -27,7 +28,7 @@ from proxy.wire import read_whole
 from translators.core import JSON, Answer, Params, from_json
 from translators.errors import FaultKind, MalformedReply
 from translators.framing import encode
-from translators.looks import complete_enough
+from translators.looks import completion_fits
 from translators.mending import mend_chunk, mend_completion
 
 # Failures that are not the request's own fault: before the first byte the next target may do better.
@@ -162,16 +163,16 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     exchange = exchange_of(request)
     account, plan = candidate.account, candidate.plan
     driver = exchange.service.runtime.driver
-    body = orjson.dumps(plan.request.body)
+    said = orjson.dumps(plan.request.body)
     accept = "text/event-stream" if stream else "application/json"
-    native = driver.json_request(account, plan.request.path, body, accept)
+    native = driver.json_request(account, plan.request.path, said, accept)
     usage = bool((params.get("stream_options") or {}).get("include_usage"))
     sending = driver.exchange(account, native)
     answer = await sending.__aenter__()
     streaming = False
     try:
         if stream and answer.status_code == 200 and _is_events(answer):
-            relay = Relay(answer, candidate, usage=usage, prompt=len(body), tally=exchange.tally)
+            relay = Relay(answer, candidate, usage=usage, prompt=len(said), tally=exchange.tally)
             first = await begun(relay, exchange.service.keep_alive)
             streaming = True
             return EventStream(relay, first=first, close=sending.aclose)
@@ -179,42 +180,47 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     finally:
         if not streaming:
             await sending.aclose()
-    whole = raw if _as_it_is(candidate, answer, raw) else _mended(candidate, answer, raw)
+    body = _parsed(answer, raw)
+    if not _fits(candidate, answer, body):
+        body = _mended(candidate, Answer(answer.status_code, answer.headers, raw, body))
+        raw = orjson.dumps(body)
     if exchange.tally is not None:
-        exchange.tally.read(whole)
+        exchange.tally.note(body)
     if stream:
-        return EventStream(Each(_as_events(orjson.loads(whole), usage=usage)))
-    return JsonResponse(whole)
+        return EventStream(Each(_as_events(body, usage=usage)))
+    return JsonResponse(raw)
 
 
-def _as_it_is(candidate: Candidate, answer: httpx.Response, raw: bytes) -> bool:
-    """Whether a whole answer is one that needs no mending: the usual case, and a fast one."""
-    plain = answer.status_code == 200 and b'"error"' not in raw
-    return plain and not candidate.plan.operation.mend and complete_enough(raw)
-
-
-def _mended(candidate: Candidate, said: httpx.Response, raw: bytes) -> bytes:
-    """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
-    answer = Answer(said.status_code, said.headers, raw)
+def _parsed(answer: httpx.Response, raw: bytes) -> Any:
+    """The JSON of an answer; None where one that is no success has none. Raises MalformedReply."""
     try:
-        body = from_json(raw)
+        return from_json(raw)
     except orjson.JSONDecodeError as exc:
-        if not answer.ok:
-            body = None
-        else:
+        if answer.status_code < 300:
             raise MalformedReply("The gateway's answer is not JSON.") from exc
-    fault = candidate.account.row.refuse(replace(answer, body=body))
+        return None
+
+
+def _fits(candidate: Candidate, answer: httpx.Response, body: Any) -> bool:
+    """Whether a whole answer may pass as it is: the usual case."""
+    plain = answer.status_code == 200 and not candidate.plan.operation.mend
+    return plain and completion_fits(body) and "error" not in body
+
+
+def _mended(candidate: Candidate, answer: Answer) -> JSON:
+    """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
+    body = answer.body
+    fault = candidate.account.row.refuse(answer)
     if fault is not None:
         raise GatewayFault(fault)
     if not isinstance(body, dict):
         raise MalformedReply("The gateway's answer is not an object.")
-    completion = mend_completion(
+    return mend_completion(
         body,
         model=candidate.plan.model,
         created=int(time.time()),
         id=f"chatcmpl-{time.time_ns():x}",
     )
-    return orjson.dumps(completion)
 
 
 async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:

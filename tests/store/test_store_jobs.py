@@ -30,6 +30,14 @@ async def test_an_unknown_job_is_none(store):
     assert await store.update("video_unknown", lambda job: job) is None
 
 
+async def test_several_at_once(store, make):
+    jobs = [await store.create(make()) for _ in range(3)]
+    asked = [jobs[2].id, "video_unknown", jobs[0].id]
+    found = await store.several(asked)
+    assert {job.id: job for job in found} == {job.id: job for job in (jobs[0], jobs[2])}
+    assert await store.several([]) == []
+
+
 async def test_ping(store):
     await store.ping()
 

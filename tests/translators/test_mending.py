@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators.errors import MalformedReply
-from translators.openai import chunk_complete, complete_enough, mend_chunk, mend_completion
+from translators.openai import chunk_fits, completion_fits, mend_chunk, mend_completion
 
 GIVEN: dict[str, Any] = {"model": "m", "created": 7, "id": "chatcmpl-1"}
 
@@ -37,13 +37,13 @@ def choice(**changes: Any) -> dict[str, Any]:
 
 def mended(*choices: Any, **top: Any) -> Any:
     made = mend_completion({"choices": list(choices), **top}, **GIVEN)
-    assert complete_enough(orjson.dumps(made))
+    assert completion_fits(made)
     return made
 
 
 def mended_delta(delta: Any, **more: Any) -> Any:
     made = mend_chunk({"choices": [{"delta": delta, **more}]}, **GIVEN)
-    assert chunk_complete(orjson.dumps(made))
+    assert chunk_fits(made)
     return made["choices"][0]
 
 
@@ -93,7 +93,7 @@ def test_nulls_that_the_description_does_not_know_are_left_out() -> None:
 @pytest.mark.parametrize("tier", ["standard", "on_demand", 7, [], ""])
 def test_a_service_tier_of_its_own_is_left_out(tier: Any) -> None:
     assert "service_tier" not in mended(choice(), service_tier=tier)
-    assert not complete_enough(orjson.dumps({**WHOLE, "service_tier": tier}))
+    assert not completion_fits({**WHOLE, "service_tier": tier})
     assert mended(choice(), service_tier="flex")["service_tier"] == "flex"
 
 
@@ -166,10 +166,10 @@ USAGE = some(prompt_tokens=st.just(1), total_tokens=st.just(2), prompt_tokens_de
     )
 )
 def test_whatever_is_mended_is_complete_and_stays_so(body: Any) -> None:
-    for mend, look in ((mend_completion, complete_enough), (mend_chunk, chunk_complete)):
+    for mend, look in ((mend_completion, completion_fits), (mend_chunk, chunk_fits)):
         try:
             made = mend(body, **GIVEN)
         except MalformedReply:
             continue
-        assert look(orjson.dumps(made))
+        assert look(made)
         assert mend(made, **GIVEN) == made

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from translators.openai import chunk_complete, complete_enough, mend_chunk, mend_completion
+from translators.openai import chunk_fits, completion_fits, mend_chunk, mend_completion
 
 GIVEN: dict[str, Any] = {"model": "m", "created": 7, "id": "chatcmpl-1"}
 
@@ -31,13 +30,13 @@ def choice(**changes: Any) -> dict[str, Any]:
 
 def mended(*choices: Any, **top: Any) -> Any:
     made = mend_completion({"choices": list(choices), **top}, **GIVEN)
-    assert complete_enough(orjson.dumps(made))
+    assert completion_fits(made)
     return made
 
 
 def mended_delta(delta: Any, **more: Any) -> Any:
     made = mend_chunk({"choices": [{"delta": delta, **more}]}, **GIVEN)
-    assert chunk_complete(orjson.dumps(made))
+    assert chunk_fits(made)
     return made["choices"][0]
 
 
@@ -63,8 +62,8 @@ def mended_delta(delta: Any, **more: Any) -> Any:
 def test_finish_reasons(word: str, reason: str) -> None:
     assert mended(choice(finish_reason=word))["choices"][0]["finish_reason"] == reason
     assert mended_delta({}, finish_reason=word)["finish_reason"] == reason
-    raw = orjson.dumps({**WHOLE, "choices": [choice(finish_reason=word)]})
-    assert complete_enough(raw) == (word == reason)
+    said = {**WHOLE, "choices": [choice(finish_reason=word)]}
+    assert completion_fits(said) == (word == reason)
 
 
 @pytest.mark.parametrize("word", [None, "", "null", 7, "FINISH_REASON_UNSPECIFIED"])

@@ -89,6 +89,30 @@ def test_json_is_no_deeper_than_anybody_walks() -> None:
             from_json(raw)
 
 
+LONG = "A" * (2 << 20)  # read without orjson, which would need three times as much memory
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["1", "1e3", "-0.5", "18446744073709551616", '"é\\n"', '"\\ud83d\\ude00"', "[null, true]"],
+)
+def test_a_long_string_reads_as_orjson_reads_it(rest: str) -> None:
+    raw = f'{{"b64_json": "{LONG}", "rest": {rest}}}'
+    known = orjson.loads(raw)
+    for value in (from_json(raw), from_json(raw.encode())):
+        assert value == known
+        assert type(value["rest"]) is type(known["rest"])
+
+
+@pytest.mark.parametrize(
+    "rest", ["NaN", "-Infinity", "'1'", "01", '"\\ud83d"', '"\n"', "1} {", nested(3000), '"\udce9"']
+)
+def test_what_is_no_json_is_none_behind_a_long_string_either(rest: str) -> None:
+    raw = f'{{"b64_json": "{LONG}", "rest": {rest}}}'.encode(errors="surrogateescape")
+    with pytest.raises(orjson.JSONDecodeError):
+        from_json(raw)
+
+
 def test_an_errors_words_are_not_looked_for_in_the_deep() -> None:
     body: Any = "no"
     for _ in range(2000):

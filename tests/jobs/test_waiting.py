@@ -1,0 +1,111 @@
+"""Waiting for a job: told by this worker, looked for where another one works, and never for ever."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from proxy.jobs.waiting import Waiting
+from proxy.store.base import Job, StoreUnavailable
+from proxy.store.ids import new_id
+from proxy.store.sqlite import SqliteStore
+from tests.jobs.conftest import Shaky
+
+LONG = 30.0
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Shaky]:
+    one = SqliteStore(None)
+    await one.open()
+    yield Shaky(one)
+    await one.close()
+
+
+@pytest.fixture
+async def waiting(store: Shaky) -> AsyncIterator[Waiting]:
+    one = Waiting(store)
+    yield one
+    await one.stop()
+
+
+async def stored(store: Shaky) -> Job:
+    now = time.time()
+    job = Job(
+        id=new_id("video"),
+        kind="video",
+        capability="video",
+        owner="",
+        model="m",
+        provider="p",
+        target="p/m",
+        native="m",
+        created_at=now,
+        deadline=now + 1800,
+    )
+    return await store.create(job)
+
+
+def done(job: Job) -> bool:
+    return job.ended
+
+
+def completed(job: Job) -> Job:
+    return job.but(status="completed", completed_at=time.time())
+
+
+async def test_what_happens_here_is_told_without_a_look(store: Shaky, waiting: Waiting) -> None:
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    waiting.tell(job.but(progress=50))
+    assert not found.done()
+    told = completed(job)
+    waiting.tell(told)
+    assert await found is told
+    assert not store.asked["get"] and not store.asked["several"]
+
+
+async def test_what_another_worker_does_is_seen_by_one_look_of_all(
+    store: Shaky, waiting: Waiting
+) -> None:
+    jobs = [await stored(store) for _ in range(150)]
+    waits = [asyncio.create_task(waiting.wait(one.id, done, LONG, known=one)) for one in jobs]
+    await asyncio.sleep(0)
+    for job in jobs:
+        await store.update(job.id, completed)
+    assert [found.status for found in await asyncio.gather(*waits) if found] == ["completed"] * 150
+    assert (store.asked["several"], store.asked["get"]) == (2, 0)
+
+
+async def test_a_job_that_is_gone_is_waited_for_no_longer(store: Shaky, waiting: Waiting) -> None:
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG))
+    await asyncio.sleep(0)
+    await store.update(job.id, lambda one: one.but(status="completed", completed_at=1.0))
+    assert [one.id for one in await store.purge(2.0, 10)] == [job.id]
+    assert await found is None
+
+
+async def test_who_waits_while_the_store_is_away_is_told_so(store: Shaky, waiting: Waiting) -> None:
+    job = await stored(store)
+    waits = [asyncio.create_task(waiting.wait(job.id, done, LONG)) for _ in range(2)]
+    await asyncio.sleep(0)
+    store.away = {"several"}
+    errors = await asyncio.gather(*waits, return_exceptions=True)
+    assert [type(one) for one in errors] == [StoreUnavailable] * 2
+    assert errors[0] is not errors[1]
+    store.away = set()
+    await store.update(job.id, completed)
+    later = waiting.wait(job.id, done, LONG, known=job)  # the looks have not ended with it
+    assert (found := await later) is not None and found.ended
+
+
+async def test_after_its_time_one_gets_the_job_as_it_stands(store: Shaky, waiting: Waiting) -> None:
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, 0.05, known=job))
+    await asyncio.sleep(0)
+    await store.update(job.id, lambda one: one.but(progress=40))
+    assert (await found or job).progress == 40
+    assert (await waiting.wait(job.id, done, 0.0) or job).progress == 40
