@@ -15,9 +15,10 @@ from typing import Any, Final
 import orjson
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from proxy.errors import INVALID, ApiError, invalid
+from proxy.bodies import Body
+from proxy.errors import ApiError, invalid
 from proxy.exchange import exchange_of
 from proxy.sniff import HEAD, OCTETS, essence, sniff
 from translators.core import FormText, Source, from_json
@@ -25,6 +26,7 @@ from translators.errors import type_name
 
 MAX_NESTING = 8  # levels of a form field's name
 MAX_FIELDS = 1000
+_LARGE: Final = 1 << 20  # bytes
 
 _FORM: Final = "multipart/form-data"
 _NAME: Final = re.compile(r"[^\[\]]+(?:\[[^\[\]]*\])*")
@@ -54,7 +56,7 @@ async def read_params(request: Request, limit: int) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type")
     if essence(kind) == _FORM:
-        return _kept(request, await _read_form(_Body(request, limit), kind or ""))
+        return _kept(request, await _read_form(Body(request, limit), kind or ""))
     return _kept(request, await _read_object(request, limit, f"application/json or {_FORM}"))
 
 
@@ -72,39 +74,20 @@ def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-class _Body:
-    """A request's body, piece by piece, of at most `limit` bytes. Raises ApiError, ClientDisconnect."""
-
-    def __init__(self, request: Request, limit: int) -> None:
-        self._request, self._limit, self._length, self.more = request, limit, 0, True
-        said = request.headers.get("content-length", "")
-        if said.isdecimal() and (len(said) > 18 or int(said) > limit):
-            raise _too_large(limit)
-
-    async def piece(self) -> bytes:
-        message = await self._request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        self._length += len(chunk)
-        if self._length > self._limit:
-            raise _too_large(self._limit)
-        self.more = message.get("more_body", False)
-        return chunk
-
-
 async def _read_object(request: Request, limit: int, types: str) -> dict[str, Any]:
     kind = request.headers.get("content-type")
     if kind != "application/json":
         _check_json_type(kind, types)
-    body, pieces = _Body(request, limit), []
-    while body.more:
-        pieces.append(await body.piece())
-    raw = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    raw: bytes | str = await Body(request, limit).whole()
     try:
+        if len(raw) > _LARGE:  # a picture perhaps: the bytes need not lie beside the text
+            raw = str(raw, "utf-8") if isinstance(raw, bytes) else raw
         value = from_json(raw)
     except orjson.JSONDecodeError as exc:
         raise _broken(exc.msg if raw else "it is empty", "body is not valid JSON") from exc
+    except UnicodeDecodeError as exc:
+        raise _broken("it is not UTF-8", "body is not valid JSON") from exc
+    del raw
     if not isinstance(value, dict):
         raise invalid(f"The body must be an object, not {type_name(value)}.", code="invalid_type")
     return {name: one for name, one in value.items() if one is not None}
@@ -152,7 +135,7 @@ class _Parts:
         self.ended = True
 
 
-async def _read_form(body: _Body, kind: str) -> dict[str, Any]:
+async def _read_form(body: Body, kind: str) -> dict[str, Any]:
     boundary = parse_options_header(kind)[1].get(b"boundary")
     if not boundary:
         raise _broken("its Content-Type names no boundary")
@@ -243,8 +226,3 @@ def _clash(name: str, what: str = "a value, a list and an object at once") -> Ap
 
 def _broken(why: str, what: str = "form cannot be read") -> ApiError:
     return invalid(f"The {what}: {why}.", code="invalid_json")
-
-
-def _too_large(limit: int) -> ApiError:
-    why = f"The request's body is larger than {limit} bytes (server.max_body_mb)."
-    return ApiError(413, INVALID, "request_too_large", why)
