@@ -41,7 +41,7 @@ _DEFAULTS: Mapping[Capability, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Resolved:
     """A model name with what stands behind it. `name` is what the client sent, or the default."""
 
@@ -51,7 +51,7 @@ class Resolved:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask:
     """A parsed request, before it is known who answers it.
 
@@ -69,7 +69,7 @@ class Ask:
     callback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A target with the native request made for it."""
 

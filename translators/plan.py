@@ -73,7 +73,7 @@ HINTS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """What will be sent for a call, and what follows from it.
 
