@@ -74,7 +74,8 @@ def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> byte
     }
     if exchange.asked is not None:
         redactor = exchange.service.runtime.redactor
-        said = orjson.dumps(exchange.asked, default=_shown).decode()
+        passed = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+        said = orjson.dumps(exchange.asked, default=_shown, option=passed).decode()
         line["request"] = orjson.Fragment(redactor.text(said))
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 

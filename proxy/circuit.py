@@ -96,6 +96,11 @@ class Circuit:
         elif began == self._generation:
             self._until, self._failures, self._pause, self._probe = None, 0, 0.0, -1
 
+    def answers(self, began: int) -> None:
+        """It has begun to answer: a probe is good by that, others by their end."""
+        if began == self._probe:
+            self.good(began)
+
     def left(self, began: int) -> None:
         """The end says nothing of the target: its client went away, or our own limit was met."""
         if began == self._probe:

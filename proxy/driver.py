@@ -192,12 +192,12 @@ class Sending:
 
     async def __aenter__(self) -> httpx.Response:
         account = self._account
-        if account.config.rpm is not None:
-            await self._driver.within_rpm(account, self._poll)
         if not account.slots.taken():
             # A submit waits on, as long as its job has time: nobody waits for its connection.
             await account.slots.wait(None if self._first else account.config.timeout.queue)
         try:
+            if account.config.rpm is not None:  # not before: who gets no place sends nothing
+                await self._driver.within_rpm(account, self._poll)
             if self._first is not None:
                 await self._first()
             self._answer = await self._driver.send(account, self._request, self._read)

@@ -90,9 +90,12 @@ class Edge:
 
     def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = exchange.age
-        self._service.metrics.answered(exchange, status, seconds)
-        self._service.usage.record(exchange, status)
-        self._service.access.add(scope, exchange, status, seconds)
+        try:
+            self._service.metrics.answered(exchange, status, seconds)
+            self._service.usage.record(exchange, status)
+            self._service.access.add(scope, exchange, status, seconds)
+        except Exception as exc:
+            tell(exc, exchange)  # it is logged; the answer is out, and its place must be given back
 
 
 def tell(exc: Exception, exchange: Exchange) -> ApiError:
@@ -104,7 +107,8 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
     if error is None:
         trace = "".join(traceback.format_exception(exc))
         faults.error("%s: %s", exchange.id, redactor.text(trace))
-        return internal(exchange.id)
+        error = internal(exchange.id)
+    _forget(exc)
     error.message = redactor.text(error.message)
     error.param = error.param and redactor.text(error.param)
     return error
@@ -141,3 +145,10 @@ async def _send_error(error: ApiError, send: Send) -> None:
 
 def _safe(value: str) -> bytes:
     return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _forget(exc: BaseException | None) -> None:
+    """Let go of what an exception's traces hold: kept in a frame that they hold, it would be a cycle."""
+    while exc is not None:
+        exc.__traceback__ = None
+        exc = exc.__cause__ or exc.__context__

@@ -7,6 +7,7 @@ GatewayDown              no answer from the gateway
 └── Throttled            … since our own limits for it are spent
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from translators.errors import Fault, FaultKind, MalformedReply, TranslationErro
 
 INVALID = "invalid_request_error"
 PROVIDER = "provider_error"
+_DAY = 86_400
 
 
 class GatewayDown(Exception):
@@ -158,8 +160,7 @@ def from_fault(fault: Fault) -> ApiError:
     status, kind, code = _FAULTS[fault.kind]
     headers = {}
     if fault.kind is FaultKind.RATE:
-        # At least a second: a client that is told 0 comes back at once, and is refused again.
-        headers["retry-after"] = str(max(1, round(fault.retry_after or 1)))
+        headers["retry-after"] = _retry_after(fault.retry_after)
     retry = fault.certain and fault.kind in (FaultKind.RATE, FaultKind.FAILED, FaultKind.TIMEOUT)
     return ApiError(status, kind, code, fault.message, retry=retry, headers=headers)
 
@@ -174,19 +175,23 @@ def from_failed_task(fault: Fault) -> ApiError:
 def from_down(down: GatewayDown) -> ApiError:
     """No answer, for a request that is not a job's submit."""
     if isinstance(down, Throttled):
-        wait = str(max(1, round(down.retry_after or 1)))
         return ApiError(
             429,
             "rate_limit_error",
             "provider_rate_limited",
             str(down),
-            headers={"retry-after": wait},
+            headers={"retry-after": _retry_after(down.retry_after)},
         )
     if isinstance(down, Lost) and down.timed_out:
         return ApiError(504, PROVIDER, "provider_timeout", str(down))
     if isinstance(down, Lost):
         return gateway_error(str(down))
     return gateway_error(str(down), "provider_unreachable", retry=True)
+
+
+def _retry_after(seconds: float | None) -> str:
+    """Never too early. At least a second: who is told 0 comes back at once, and is refused again."""
+    return str(max(1, math.ceil(min(_DAY, seconds or 1))))
 
 
 def to_api_error(exc: BaseException) -> ApiError | None:

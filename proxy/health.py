@@ -68,6 +68,13 @@ class Attempt:
         elif exc is None:
             self.good()
 
+    def answers(self) -> None:
+        """The first of a long answer is here. A probe keeps nobody out any longer; its end still counts."""
+        if self._open:
+            self._health.connection.answers(self._connected)
+            if self._target is not None:
+                self._target.answers(self._began)
+
     def good(self) -> None:
         if self._open:
             self._open = False

@@ -119,8 +119,10 @@ class Exchange(httpx.AsyncByteStream):
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as exc:
-            self._fail(httpx.RemoteProtocolError(f"not HTTP: {exc}"))
-            return
+            if not self.complete:
+                self._fail(httpx.RemoteProtocolError(f"not HTTP: {exc}"))
+                return
+            self._surplus = True
         if not self.status and self._head_size > _HEAD:
             self._fail(httpx.RemoteProtocolError("the headers have no end"))
         elif self.complete:

@@ -16,6 +16,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from proxy.errors import INVALID, ApiError
+from proxy.http1_parts import BodyAlone, target_of
 from proxy.turn import Turn
 
 _HEAD: Final = 1 << 16  # bytes that may come without being a whole head, or any of a body
@@ -74,8 +75,9 @@ class HttpConnection(asyncio.Protocol):
         self._barren += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._no_more()
+        except httptools.HttpParserUpgrade as exc:
+            self._go_on(data[exc.args[0] :])
+            return
         except httptools.HttpParserError:
             self.refuse(400, None, "Invalid HTTP request received.")
             return
@@ -127,7 +129,7 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser = self._parser
         version, method = parser.get_http_version(), parser.get_method()
-        raw, query = self._target()
+        raw, query = target_of(self._url)
         path = raw.decode("ascii")
         if "%" in path:
             path = unquote(path)
@@ -167,7 +169,7 @@ class HttpConnection(asyncio.Protocol):
             self._pause()
 
     def on_message_complete(self) -> None:
-        if self.reading is not None:
+        if self.reading is not None and not self._parser.should_upgrade():
             self.reading.fed()
 
     # A turn calls these.
@@ -222,15 +224,6 @@ class HttpConnection(asyncio.Protocol):
         if turn is not None:  # whoever waits for more of it need not wait for the connection's end
             turn.lost()
 
-    def _target(self) -> tuple[bytes, bytes]:
-        """Path and query of what was asked for, which may be a whole URL."""
-        url = self._url
-        if url.startswith(b"/") and b"#" not in url:
-            path, _, query = url.partition(b"?")
-            return path, query
-        parsed = httptools.parse_url(url)
-        return parsed.path or b"/", parsed.query or b""
-
     def _start(self, turn: Turn, scope: Scope) -> None:
         self.turn = turn
         turn.task = self.loop.create_task(turn.run(self._app, scope))
@@ -241,9 +234,11 @@ class HttpConnection(asyncio.Protocol):
             self.paused = True
             self.transport.pause_reading()
 
-    def _no_more(self) -> None:
-        """Something asked for another protocol: it gets its answer in this one, and then the end."""
-        if self.reading is not None:
-            self.reading.keep_alive = False
-            self.reading.fed()
-        self._pause()
+    def _go_on(self, rest: bytes) -> None:
+        """Another protocol was asked for: the parser leaves the body out, and we read it all the same."""
+        assert self.reading is not None
+        self.reading.keep_alive = False
+        sizes = (b"content-length", b"transfer-encoding")
+        lines = [b"%s: %s\r\n" % one for one in self._headers if one[0] in sizes]
+        self._parser = httptools.HttpRequestParser(BodyAlone(self))
+        self.data_received(b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n", rest]))

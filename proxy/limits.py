@@ -8,6 +8,7 @@ Only what is POSTed counts: asking after a job, or for its content, is free.
 import asyncio
 import logging
 import math
+import secrets
 import time
 from collections.abc import Callable
 
@@ -16,8 +17,8 @@ from starlette.types import Message
 from proxy.config import Config
 from proxy.errors import ApiError
 from proxy.exchange import Exchange
-from proxy.store.base import Store, StoreUnavailable
-from proxy.store.money import Admission, OverBudget, Rates, token_slot
+from proxy.store.base import Store, StoreUnavailable, Unanswered
+from proxy.store.money import Admission, Charge, OverBudget, Rates, nanos, token_slot
 from proxy.tokens import Taken, guessed
 from translators.core import Params
 
@@ -144,20 +145,23 @@ class Limiter:
         budget, tally = exchange.client.budget, exchange.tally
         if budget is None or tally is None:
             return
-        more = max(0.0, usd - tally.reserved)
+        more = max(0.0, usd + tally.doubtful - tally.reserved)
         if not more and tally.reserved_at is not None:
-            return  # the target before has cost nothing: what it would have is there
-        now = time.time()
+            return  # a target before has surely cost nothing: what it would have is there
+        now, once, client = time.time(), secrets.token_hex(8), exchange.client.name
+        held = Charge(client, budget.slot(now), nanos(more))
         try:
-            await self._store.reserve(exchange.client.name, more, budget, now)
+            await self._store.reserve(client, more, budget, now, once=once)
         except OverBudget as exc:
             raise over_budget(exc) from exc
+        except Unanswered as exc:
+            if exchange.service.usage.doubt(once, held):
+                tally.hold(more, held.at)
+            self._uncounted(exc)
         except StoreUnavailable as exc:
             self._uncounted(exc)
-            return
-        if tally.reserved_at is None:
-            tally.reserved_at = budget.slot(now)
-        tally.reserved += more
+        else:
+            tally.hold(more, held.at)
 
     async def spend(self, bucket: str, limit: int, *, keep: int = 0) -> float:
         """One of so many requests that a provider may get in a minute: 0.0, or the seconds to wait for it."""

@@ -71,7 +71,7 @@ def _state(one: HttpConnection, times: ClientTimeout) -> State:
     if transport.is_closing() or not one.drained.is_set():
         left = transport.get_write_buffer_size() >> _STEP
         return "write", one.requests, (one.drains, left), times.write
-    if one.in_head:
+    if one.in_head and not one.paused:
         return "head", one.requests, None, times.headers
     if turn is not None:
         ours = not turn.more or one.paused or turn.expects

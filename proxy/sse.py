@@ -93,7 +93,10 @@ class EventStream(Response):
             if self._first is not None:
                 if not self._first.done():
                     writer.comment()
-                await writer.say(await self._first)
+                first = await self._first
+                if first and self.attempt is not None:
+                    self.attempt.answers()
+                await writer.say(first)
             while not await self._events.pour(writer.put):
                 await writer.flush()
         except Exception as exc:
@@ -143,8 +146,9 @@ class Writer:
     async def flush(self) -> None:
         """Until what was put is on its way."""
         while self._kept:
-            body = self._kept.pop(0)
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            message = {"type": "http.response.body", "body": self._kept[0], "more_body": True}
+            await self._send(message)
+            del self._kept[0]  # only now: until then a comment would stand within it
         await self._turn.line.drained.wait()
 
     async def say(self, events: bytes) -> None:
@@ -153,7 +157,9 @@ class Writer:
 
     def comment(self) -> None:
         """Show the client that we are there. It stands between two events: only whole ones are written."""
-        if self._turn.line.drained.is_set() and not self._kept and not self._turn.gone:
+        turn = self._turn
+        between = turn.started and not (turn.complete or turn.gone or self._kept)
+        if between and turn.line.drained.is_set():
             self._turn.write(_COMMENT)
 
     def stop(self) -> None:

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proxy.exchange import Exchange
 
 _NAME: Final = "anygate"
+# What an exception says may hold anything.
+_QUIET: Final[dict[str, Any]] = {"record_exception": False, "set_status_on_exception": False}
 
 
 def required() -> None:
@@ -58,7 +60,7 @@ class Tracer:
         kind = self._api.SpanKind.SERVER
         try:
             with self._tracer.start_as_current_span(
-                method, kind=kind, attributes=attributes, record_exception=False
+                method, kind=kind, attributes=attributes, **_QUIET
             ) as span:
                 yield span
         finally:
@@ -74,7 +76,7 @@ class Tracer:
         }
         kind = self._api.SpanKind.CLIENT
         with self._tracer.start_as_current_span(
-            f"{request.method} {who}", kind=kind, attributes=attributes, record_exception=False
+            f"{request.method} {who}", kind=kind, attributes=attributes, **_QUIET
         ) as span:
             try:
                 yield span

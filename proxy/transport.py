@@ -53,6 +53,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         connection = self._waiting(place)
         if connection is None:
             connection = await self._connected(place, proxy, timeout.get("connect"))
+        request.extensions["sent"] = True  # from here on it may have been taken
         exchange = connection.start(head + b"\r\n", body, timeout.get("read"))
         try:
             await exchange.head()
@@ -136,11 +137,14 @@ class Http1Transport(httpx.AsyncBaseTransport):
         lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
         lines += [f"{name.decode()}: {value.decode()}" for name, value in credentials(proxy)]
         raw.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
-            raw.close()
-            raise OSError(f"the proxy refused a tunnel to {target}")
         connection = self._made(place)
-        transport = await loop.start_tls(raw, connection, tls, server_hostname=place[1])
+        try:
+            if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
+                raise OSError(f"the proxy refused a tunnel to {target}")
+            transport = await loop.start_tls(raw, connection, tls, server_hostname=place[1])
+        except BaseException:  # in time, too: nobody else knows of it
+            raw.abort()
+            raise
         assert transport is not None
         connection.connection_made(transport)
         return connection

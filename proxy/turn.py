@@ -70,7 +70,7 @@ class Turn:
         self._head_only = method == b"HEAD"
         self._chunks = version == "1.1"  # HTTP/1.0 knows none: the connection's end is the body's
         self.keep_alive = keep_alive and self._chunks
-        self.expects = expects  # the client waits for "100 Continue"
+        self.expects = expects and self._chunks  # the client waits for "100 Continue"
         self.body: bytes | bytearray = b""
         self.more = True
         self.fresh = False  # there is something of the body, or its end, to be received
@@ -131,7 +131,7 @@ class Turn:
             self.line.left(self)
 
     async def receive(self) -> Message:
-        if self.expects and not self.started:
+        if self.expects and not (self.started or self.gone):
             self.expects = False
             self.line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while True:
@@ -172,6 +172,8 @@ class Turn:
             self.line.transport.write(head + body)
 
     def _begin(self, status: int, headers: Any) -> None:
+        if self.expects:  # it may or may not send its body now: what comes next would be in doubt
+            self.keep_alive = False
         lines = [_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
         lines += self.line.default_headers()
         length: int | None = None

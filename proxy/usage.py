@@ -6,8 +6,11 @@ A worker that is killed loses what it has counted since it last wrote; a budget'
 
 import asyncio
 import logging
+import secrets
 import time
+from collections import deque
 from contextlib import suppress
+from typing import NamedTuple
 
 from proxy.exchange import Exchange
 from proxy.store.base import Store, StoreUnavailable
@@ -19,6 +22,15 @@ log = logging.getLogger("anygate.usage")
 _EVERY = 5.0  # seconds
 _DAY = 86_400
 _GONE = 499  # the client left: nobody's failure
+_DOUBTS = 1000  # reservations at most that wait to be made sure of
+
+
+class _Batch(NamedTuple):
+    """What is booked together and, under its id `once`, a single time."""
+
+    once: str
+    lines: dict[Line, Counts]
+    charges: list[Charge]
 
 
 class Usage:
@@ -28,6 +40,7 @@ class Usage:
         self._store = store
         self._lines: dict[tuple[int, str, str, str, str], Counts] = {}
         self._charges: dict[tuple[str, float], int] = {}
+        self._unwritten: deque[_Batch] = deque()  # what the store has not acknowledged
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
@@ -64,12 +77,26 @@ class Usage:
         if exchange.client.budget is not None:
             self._settle(exchange, cost - nanos(tally.reserved))
 
-    def release(self, exchange: Exchange) -> None:
-        """A request goes on as a job, which has an account of its own."""
+    async def release(self, exchange: Exchange) -> None:
+        """A request goes on as a job, which takes its own money: what is held for this is there before that."""
         tally, budget = exchange.tally, exchange.client.budget
         if tally is not None and budget is not None:
-            self._settle(exchange, -nanos(tally.reserved))
+            self._settle(exchange, nanos(tally.doubtful) - nanos(tally.reserved))
+            if tally.reserved:
+                with suppress(StoreUnavailable):
+                    await asyncio.shield(self.flush())
         exchange.tally = None
+
+    def doubt(self, once: str, charge: Charge) -> bool:
+        """A reservation under this id may have been made: make sure that it is, so that it can be settled.
+
+        False where that waits for too many others already.
+        """
+        if len(self._unwritten) >= _DOUBTS:
+            return False
+        self._unwritten.append(_Batch(once, {}, [charge]))
+        self._wake.set()
+        return True
 
     def _settle(self, exchange: Exchange, difference: int) -> None:
         """At once: what is over may be all that another request waits for."""
@@ -87,20 +114,25 @@ class Usage:
             await self._flush()
 
     async def _flush(self) -> None:
+        await self._book()  # what failed before: it may be written, so that nothing is added to it
         lines, self._lines = self._lines, {}
         charges, self._charges = self._charges, {}
-        if not lines and not charges:
-            return
-        rows = {Line(day_of(day * _DAY), *rest): n for (day, *rest), n in lines.items()}
-        spent = [Charge(owner, at, amount) for (owner, at), amount in charges.items()]
-        try:
-            await self._store.book(rows, spent)
-        except StoreUnavailable:
-            for line, counts in lines.items():
-                self._lines.setdefault(line, Counts()).add(counts)
-            for place, amount in charges.items():
-                self._charges[place] = self._charges.get(place, 0) + amount
-            raise
+        if lines or charges:
+            rows = {Line(day_of(day * _DAY), *rest): n for (day, *rest), n in lines.items()}
+            spent = [Charge(owner, at, amount) for (owner, at), amount in charges.items()]
+            self._unwritten.append(_Batch(secrets.token_hex(8), rows, spent))
+            await self._book()
+
+    async def _book(self) -> None:
+        while self._unwritten:
+            once, lines, charges = self._unwritten[0]
+            try:
+                await self._store.book(lines, charges, once=once)
+            except StoreUnavailable:
+                raise
+            except Exception:  # kept, it would spoil all that follow
+                log.exception("%d lines of usage cannot be booked, and are lost", len(lines))
+            self._unwritten.popleft()
 
     async def _write(self) -> None:
         while True:
@@ -113,3 +145,5 @@ class Usage:
             except StoreUnavailable as exc:
                 log.warning("usage is not written yet, the store is unavailable: %s", exc)
                 await asyncio.sleep(_EVERY)
+            except Exception:
+                log.exception("usage is not written")  # nobody else would: this goes on

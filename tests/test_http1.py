@@ -433,3 +433,45 @@ async def test_tls_through_a_proxy_goes_through_a_tunnel(monkeypatch: pytest.Mon
             assert await whole(transport, post(f"https://localhost:{port}/")) == (200, b"hello")
             await transport.aclose()
     assert outer.requests[0].startswith(b"CONNECT localhost:")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello}",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\njunk",
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello\r\n\r\n",
+    ],
+)
+async def test_what_follows_the_end_ends_the_connection_alone(
+    client: Http1Transport, said: bytes
+) -> None:
+    """A paid submit's answer must not be lost for a byte too many."""
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        peer.writer.write(said)
+        await peer.reader.read()
+
+    async with serving(talk) as server:
+        for _ in range(2):
+            assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == 2
+
+
+async def test_a_tunnel_that_does_not_open_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = asyncio.Event()
+
+    async def silent(peer: Peer) -> None:
+        await peer.reader.read()
+        closed.set()
+
+    async with serving(silent) as outer:
+        monkeypatch.setenv("https_proxy", outer.url.partition("/path")[0])
+        transport = Http1Transport()
+        request = post("https://localhost:1/")
+        request.extensions["timeout"] = {"connect": 0.05}
+        with pytest.raises(httpx.ConnectTimeout):
+            await transport.handle_async_request(request)
+        await asyncio.wait_for(closed.wait(), 10)
+        await transport.aclose()

@@ -339,3 +339,39 @@ async def test_a_connection_that_is_lost_leaves_no_cycle(client: Client) -> None
     client.connection.connection_lost(None)
     assert client.connection.turn is None
     assert client.connection.reading is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"content-length: 4\r\n\r\nbody", b"transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"],
+)
+@pytest.mark.parametrize("cut", [0, 3])
+async def test_the_body_of_who_asks_for_another_protocol(
+    client: Client, body: bytes, cut: int
+) -> None:
+    """As Java's client does at first on every plain connection."""
+    upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
+    said = b"POST /x HTTP/1.1\r\nhost: x\r\n" + upgrade + body
+    await client.says(said[: len(said) - cut])
+    if cut:
+        await client.says(said[len(said) - cut :])
+    await client.hears(START, END, None)
+    assert b"".join(one["body"] for one in client.got) == b"body"
+    assert client.transport.written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert client.transport.closing
+
+
+async def test_who_has_gone_is_not_told_to_continue(client: Client) -> None:
+    client.connection.data_received(POST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
+    client.connection.connection_lost(None)
+    await client.says(b"") if client.connection._parser else await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert client.got == [{"type": "http.disconnect"}]
+    assert client.transport.written == b""
+
+
+async def test_requests_that_we_leave_in_the_socket_are_no_slow_head(client: Client) -> None:
+    await client.says(GET * 9 + GET[:10])
+    assert client.connection.paused
+    client.after(1)
+    assert client.after(1000)

@@ -159,3 +159,27 @@ async def test_ours_carries_the_stream_s_own_head() -> None:
 async def test_the_gateway_s_key_does_not_pass() -> None:
     text = await relayed(event("I am sk-secret-key") + event(finish="stop"))
     assert said(chunks_of(text)) == "I am [redacted]"
+
+
+async def test_the_end_is_told_before_the_connection_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows [DONE] is read when the client has its answer: a gateway may be slow to end."""
+    asked = 0
+
+    class Slow(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal asked
+            yield WHOLE
+            asked += 1
+
+    out: list[bytes] = []
+
+    def keep(piece: bytes) -> bool:
+        out.append(piece)
+        return True
+
+    relay = Relay(httpx.Response(200, stream=Slow()), candidate(), usage=False, prompt=1)
+    assert await relay.pour(keep)
+    assert b"".join(out) == WHOLE
+    assert not asked
+    await relay.drained()
+    assert asked

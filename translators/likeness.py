@@ -55,7 +55,8 @@ class Likeness:
         # The words might stand elsewhere, too: only where they are the content do others change nothing else.
         try:
             other = orjson.loads(before + b'"?"' + after)
-        except orjson.JSONDecodeError:
+            there = other["choices"][0]["delta"]["content"]
+        except (orjson.JSONDecodeError, KeyError):
             return
-        if other["choices"][0]["delta"].get("content") == "?":
+        if there == "?" != words:
             self._before, self._after = before + b'"', b'"' + after

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.endpoints import passing, textual
+from proxy.endpoints import completion, passing, textual
 from proxy.endpoints.chat_types import check_types, wrong
 from proxy.endpoints.common import flag, missing, options_of, without_own
 from proxy.exchange import exchange_of
@@ -26,7 +26,7 @@ async def chat(request: Request) -> Response:
     return await passing.first_that_answers(
         request,
         candidates,
-        ask=lambda one: passing.chat(request, one, stream=flag(params, "stream"), params=params),
+        ask=lambda one: completion.chat(request, one, stream=flag(params, "stream"), params=params),
         order=lambda rest: textual.chat(request, params, resolved, rest),
     )
 

@@ -92,6 +92,8 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
     runtime = exchange.service.runtime
     account = candidate.account
     native = await _native(runtime, candidate, shape, stream=stream)
+    if exchange.tally is not None:
+        exchange.tally.request = native
     async with AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(runtime.driver.exchange(account, native))
         said = essence(upstream.headers.get("content-type"))

@@ -1,35 +1,24 @@
-"""Requests that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
+"""Requests that OpenAI-like gateways answer themselves: one target after another, until one does."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import httpx
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.accounts import Account
-from proxy.endpoints.common import JsonResponse, waiting_time
-from proxy.endpoints.relay import DONE, Relay
+from proxy.endpoints.common import waiting_time
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
 from proxy.exchange import Exchange, exchange_of
 from proxy.failures import Failure, failure_of
 from proxy.health import Attempt
 from proxy.jobs.outcome import ordered_price
-from proxy.redact import masked
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
-from proxy.sse import Each, EventStream, begun, while_connected
+from proxy.sse import EventStream, while_connected
 from proxy.tally import Tally
-from proxy.wire import read_whole
-from translators.core import JSON, Answer, Params, from_json
 from translators.errors import FaultKind, MalformedReply
-from translators.framing import encode
-from translators.looks import completion_fits
-from translators.mending import mend_chunk, mend_completion
 
 # Failures that are not the request's own fault: before the first byte the next target may do better.
 _ELSEWHERE = frozenset(
@@ -74,7 +63,7 @@ async def first_that_answers(
         if candidate.plan.operation.read is not None:
             tasks = [candidate, *(one for one in left if one.plan.operation.read is not None)]
             left = [one for one in left if one.plan.operation.read is None]
-            exchange.service.usage.release(exchange)
+            await exchange.service.usage.release(exchange)
             result = await order(tasks)
         else:
             result = await _asked(request, candidate, ask, last=not left)
@@ -96,13 +85,14 @@ async def _asked(
     try:
         tally = await _tallied(exchange, candidate)
         while True:
-            result = await while_connected(request, _tried(ask(candidate), attempt))
+            result = await while_connected(request, _tried(ask(candidate), candidate, attempt, tally))
             if isinstance(result, Response):
                 tally.answered_by(candidate)
                 exchange.costs(tally.cost)
                 return result
             pause = _pause(request, account, result.failure, tried) if last else None
             if pause is None:
+                attempt.left()
                 return result
             exchange.service.metrics.retries.add(account.name)
             await while_connected(request, asyncio.sleep(pause))
@@ -129,11 +119,16 @@ async def _tallied(exchange: Exchange, candidate: Candidate) -> Tally:
     return tally
 
 
-async def _tried(answer: Awaitable[Response], attempt: Attempt) -> Response | Next:
+async def _tried(
+    answer: Awaitable[Response], candidate: Candidate, attempt: Attempt, tally: Tally
+) -> Response | Next:
     """A target's answer, or why the next should be asked. Raises what is the request's own fault."""
     try:
         found = await answer
-    except Exception as exc:
+    except BaseException as exc:
+        tally.broken_off(candidate, exc)
+        if not isinstance(exc, Exception):
+            raise
         attempt.ended(exc)
         error = _for_another(exc)
         if error is None:
@@ -156,93 +151,3 @@ def _for_another(exc: Exception) -> ApiError | None:
         # No task was taken: what a gateway failed at as a whole may be asked for again.
         return from_fault(replace(exc.fault, certain=True))
     return exc if isinstance(exc, ApiError) and exc.status >= 500 else None
-
-
-async def chat(request: Request, candidate: Candidate, *, stream: bool, params: Params) -> Response:
-    """One target's chat answer. Raises GatewayDown, GatewayFault or MalformedReply."""
-    exchange = exchange_of(request)
-    account, plan = candidate.account, candidate.plan
-    driver = exchange.service.runtime.driver
-    said = orjson.dumps(plan.request.body)
-    accept = "text/event-stream" if stream else "application/json"
-    native = driver.json_request(account, plan.request.path, said, accept)
-    usage = bool((params.get("stream_options") or {}).get("include_usage"))
-    sending = driver.exchange(account, native)
-    answer = await sending.__aenter__()
-    streaming = False
-    try:
-        if stream and answer.status_code == 200 and _is_events(answer):
-            relay = Relay(answer, candidate, usage=usage, prompt=len(said), tally=exchange.tally)
-            first = await begun(relay, exchange.service.keep_alive)
-            streaming = True
-            return EventStream(relay, first=first, close=sending.aclose)
-        raw = masked(await read_whole(answer), account.key)
-    finally:
-        if not streaming:
-            await sending.aclose()
-    body = _parsed(answer, raw)
-    if not _fits(candidate, answer, body):
-        body = _mended(candidate, Answer(answer.status_code, answer.headers, raw, body))
-        raw = orjson.dumps(body)
-    if exchange.tally is not None:
-        exchange.tally.note(body)
-    if stream:
-        return EventStream(Each(_as_events(body, usage=usage)))
-    return JsonResponse(raw)
-
-
-def _parsed(answer: httpx.Response, raw: bytes) -> Any:
-    """The JSON of an answer; None where one that is no success has none. Raises MalformedReply."""
-    try:
-        return from_json(raw)
-    except orjson.JSONDecodeError as exc:
-        if answer.status_code < 300:
-            raise MalformedReply("The gateway's answer is not JSON.") from exc
-        return None
-
-
-def _fits(candidate: Candidate, answer: httpx.Response, body: Any) -> bool:
-    """Whether a whole answer may pass as it is: the usual case."""
-    plain = answer.status_code == 200 and not candidate.plan.operation.mend
-    return plain and completion_fits(body) and "error" not in body
-
-
-def _mended(candidate: Candidate, answer: Answer) -> JSON:
-    """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
-    body = answer.body
-    fault = candidate.account.row.refuse(answer)
-    if fault is not None:
-        raise GatewayFault(fault)
-    if not isinstance(body, dict):
-        raise MalformedReply("The gateway's answer is not an object.")
-    return mend_completion(
-        body,
-        model=candidate.plan.model,
-        created=int(time.time()),
-        id=f"chatcmpl-{time.time_ns():x}",
-    )
-
-
-async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:
-    """A whole answer as the stream that was asked for: the gateway did not stream."""
-    top = {name: completion[name] for name in ("id", "created", "model")}
-    choices = [
-        {
-            "index": one["index"],
-            "delta": one["message"],
-            "finish_reason": one["finish_reason"],
-            "logprobs": one["logprobs"],
-        }
-        for one in completion["choices"]
-    ]
-    chunk = {**top, "choices": choices}
-    yield encode(orjson.dumps(mend_chunk(chunk, **top)))
-    if usage and completion.get("usage"):
-        last = {**top, "choices": [], "usage": completion["usage"]}
-        yield encode(orjson.dumps(mend_chunk(last, **top)))
-    yield DONE
-
-
-def _is_events(answer: httpx.Response) -> bool:
-    # Some servers stream under text/plain or no type at all; JSON is never a stream.
-    return "json" not in answer.headers.get("content-type", "")

@@ -81,7 +81,6 @@ class Relay:
             raise MalformedReply(f"The gateway sent {exc}.") from exc
         if self._failure is not None:
             raise self._failure
-        await self._drained()
         return True
 
     def _take(self, data: bytes) -> bool:
@@ -105,8 +104,10 @@ class Relay:
         if out:
             self._write(out)
 
-    async def _drained(self) -> None:
+    async def drained(self) -> None:
         """Read what follows the end, which should be nothing: the connection can then be used again."""
+        if not self._done:
+            return
         try:
             async with asyncio.timeout(_TAIL):
                 while not await self._body.flow(lambda data: True):

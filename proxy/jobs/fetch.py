@@ -10,7 +10,7 @@ from proxy.accounts import Account
 from proxy.errors import ApiError, GatewayDown
 from proxy.jobs import transitions
 from proxy.jobs.transitions import Outcome
-from proxy.store.base import Due, Entry, Job, StoreUnavailable
+from proxy.store.base import Due, Entry, Job, StoreUnavailable, Unanswered
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -27,19 +27,24 @@ class Fetcher:
     async def fetch(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
         """Store a finished task's files; those that cannot be had any more stay links."""
         assets: list[dict[str, Any]] = []
-        done = None
+        in_vain = True
         try:
             async with self._leased(due):
                 for asset in entry.assets:
                     assets.append(await self._stored(asset, job, account))
             outcome = Outcome(assets=tuple(assets))
+            in_vain = False  # should a stop cut this off, the store carries it out all the same
             done = await self._jobs.change(
                 due.job_id, transitions.completed(due.index, outcome, now=time.time())
             )
+            in_vain = done is None or done.tasks[due.index].assets != assets
         except (GatewayDown, TimeoutError):
             self._jobs.later(due, self._poller.pause(entry))
+        except StoreUnavailable as exc:
+            in_vain = not isinstance(exc, Unanswered)
+            raise
         finally:
-            if done is None or done.tasks[due.index].assets != assets:
+            if in_vain:
                 await self._jobs.media.remove(_new(entry.assets, assets))
 
     async def _stored(self, asset: Mapping[str, Any], job: Job, account: Account) -> dict[str, Any]:

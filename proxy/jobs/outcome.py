@@ -10,6 +10,7 @@ from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor, unkeyed
 from proxy.routing import Candidate
+from proxy.store.money import believable
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
 
@@ -32,13 +33,16 @@ async def outcome_of(task: Task, account: Account, media: Media, now: float) -> 
 
 
 def dollars(cost: Cost | None, account: Account) -> float | None:
-    """USD of what a gateway charges; credits by the provider's `usd_per_credit`, unknown without it."""
+    """USD of what a gateway charges; credits by the provider's `usd_per_credit`, unknown without it.
+
+    Unknown, too, where no task can cost that: an absurd cost must not lose the task.
+    """
     if cost is None:
         return None
-    if cost.usd is not None:
-        return cost.usd
-    price = account.config.usd_per_credit
-    return None if price is None or cost.credits is None else round(cost.credits * price, 6)
+    usd, price = cost.usd, account.config.usd_per_credit
+    if usd is None and price is not None and cost.credits is not None:
+        usd = round(cost.credits * price, 6)
+    return usd if usd is not None and believable(usd) else None
 
 
 def ordered_price(candidate: Candidate) -> float | None:

@@ -22,6 +22,7 @@ from translators.errors import Fault, FaultKind, MalformedReply
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
+_LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
 _ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
 
 
@@ -69,7 +70,8 @@ class Poller:
         fault = account.row.refuse(answer)
         if fault is not None:
             account.health.note(fault_of(fault))
-            await self._bad(due, entry, operation, fault, answer.status)
+            waits = replace(fault, retry_after=self._believed(fault, job))
+            await self._bad(due, entry, operation, waits, answer.status)
             return
         try:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
@@ -98,9 +100,14 @@ class Poller:
             )
             await self._jobs.change(due.job_id, moved)
             return
-        usual = self._jobs.config.jobs.poll_max if fault.kind is FaultKind.RATE else 0.0
-        pause = max(pause, fault.retry_after or usual)
-        self._jobs.later(due, pause)
+        self._jobs.later(due, max(pause, fault.retry_after or 0.0))
+
+    def _believed(self, fault: Fault, job: Job) -> float:
+        """Seconds until a gateway that is busy is asked again: as it says, but a result that is paid for
+        must not be lost by it."""
+        longest = self._jobs.config.jobs.poll_max
+        wait = fault.retry_after or (longest if fault.kind is FaultKind.RATE else 0.0)
+        return min(wait, max(longest, _LONGEST_WAIT), max(0.0, job.deadline - time.time()) / 2)
 
     async def _shown(
         self, due: Due, entry: Entry, operation: Operation, account: Account, task: Task

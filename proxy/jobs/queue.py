@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.store.base import Due, Job, StoreUnavailable
+from proxy.store.base import WEBHOOKS, Due, Job, StoreUnavailable
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -93,7 +93,7 @@ class Queue:
         room = min(_SHARE, _PARALLEL - len(self._running))
         if room <= 0:
             return _IDLE
-        providers = [name for name in self._jobs.accounts if not self._full(name)]
+        providers = [name for name in (*self._jobs.accounts, WEBHOOKS) if not self._full(name)]
         postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
         try:
             due = await self._leased(providers, room)

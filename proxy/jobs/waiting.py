@@ -7,6 +7,7 @@ from itertools import islice
 from proxy.store.base import Job, Store, StoreUnavailable
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
+_PATIENCE = 5.0  # seconds without the store that who waits need not know of
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
@@ -22,6 +23,7 @@ class Waiting:
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
+        self._lost: float | None = None  # since when, by the loop's clock, looks have failed
 
     async def wait(
         self, job_id: str, done: Done, timeout: float, *, known: Job | None = None
@@ -81,13 +83,20 @@ class Waiting:
             self._timer = None
             if self._waiting:
                 self._look_later()
+            else:
+                self._lost = None
 
     async def _read(self, names: tuple[str, ...]) -> None:
         found: dict[str, Job] = {}
         lost: StoreUnavailable | None = None
+        now = asyncio.get_running_loop().time()
         try:
             found = {job.id: job for job in await self._store.several(names)}
+            self._lost = None
         except StoreUnavailable as exc:
+            self._lost = now if self._lost is None else self._lost
+            if now - self._lost < _PATIENCE:
+                return
             lost = exc
         for name in names:
             for waiter in self._waiting.get(name, ()):

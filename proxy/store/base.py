@@ -15,6 +15,7 @@ from proxy.store.document import Job as Job
 from proxy.store.money import Accounts, Budget
 
 NOTIFY = -1  # the index under which a job's webhook is in the queue
+WEBHOOKS = "*webhooks"  # … and in place of its provider, which may be configured no more (before: its name)
 
 
 class StoreUnavailable(Exception):

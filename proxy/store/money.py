@@ -12,6 +12,7 @@ NANOS = 1_000_000_000  # a dollar
 _SLOTS = 720  # of a budget's window: an hour each of thirty days
 MINUTE = 60.0  # seconds over which `rpm` and `tpm` count
 _SECOND = 1.0  # a slot of the minute over which tokens count
+MOST_USD = 1e6  # that anything costs: what a gateway tells beyond it is believed as little as less than nothing
 BUSY = 1.0  # seconds after which a client with too many requests under way may come again
 DIMENSIONS = ("day", "key", "route", "provider", "kind")
 
@@ -148,14 +149,23 @@ class Accounts(Protocol):
     async def correct(self, client: str, tokens: int, at: float) -> None:
         """Count more tokens, or fewer where it is negative, under the slot that they were taken under."""
 
-    async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
+    async def reserve(
+        self, owner: str, usd: float, budget: Budget, now: float, *, once: str = ""
+    ) -> None:
         """Take money from a budget, under its slot of `now`; raises OverBudget where it is not there.
 
-        Of 0 USD only whether anything at all is left.
+        Of 0 USD only whether anything at all is left. `once`: see `book`.
         """
 
-    async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
-        """Add to the table of usage and to what is spent, all or nothing."""
+    async def book(
+        self, lines: Mapping[Line, Counts], charges: Iterable[Charge], *, once: str = ""
+    ) -> None:
+        """Add to the table of usage and to what is spent, all or nothing.
+
+        `once`: an id of what is booked: after Unanswered the same again, with the same id, is booked once
+        in all; so is a reservation that is booked under its id. A store that never raises that has no use
+        for it.
+        """
 
     async def prune(self, *, used_before: str, spent_before: float) -> bool:
         """Forget a day of usage that is older, and what else is of no use any more; whether there is
@@ -202,6 +212,11 @@ def _free_in(spent: list[tuple[float, int]], most: int, window: float, now: floa
         if left <= most:
             return at + window - now
     return None
+
+
+def believable(usd: float) -> bool:
+    """Whether something may cost so much. Infinity, or what is no number, would stop all bookkeeping."""
+    return 0.0 <= usd <= MOST_USD
 
 
 def nanos(usd: float) -> int:

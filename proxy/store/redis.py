@@ -5,6 +5,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,7 +13,7 @@ from proxy.store import redis_index as index
 from proxy.store import redis_list_scripts as lists
 from proxy.store import redis_queue_scripts as queue
 from proxy.store import redis_scripts as scripts
-from proxy.store.base import Change, Due, Job, KeyReused, Page, Unanswered
+from proxy.store.base import Change, Due, Job, KeyReused, Page, StoreUnavailable, Unanswered
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
 from proxy.store.redis_accounts import RedisAccounts, limited, over
@@ -73,7 +74,10 @@ class RedisStore(RedisAccounts):
         try:
             outcome, *found = await self._lane.call(scripts.CREATE, *arguments)
         except Unanswered:
-            if await self._lane.call(scripts.GET, job.id) != stored:
+            stands = None
+            with suppress(StoreUnavailable):  # which says less than the first error
+                stands = await self._lane.call(scripts.GET, job.id)
+            if stands != stored:
                 raise
             return job
         match outcome:

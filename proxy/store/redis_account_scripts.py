@@ -4,9 +4,10 @@ from proxy.store.redis_scripts import script
 
 # → nothing where one was taken, else the time of the one that has to grow old first
 SPEND = script("""
-local bucket, allowed, old, now, token, keep = unpack(ARGV)
+local bucket, allowed, old, young, now, token, keep = unpack(ARGV)
 local name = P .. 'hits:' .. bucket
 call('ZREMRANGEBYSCORE', name, '-inf', old)
+call('ZREMRANGEBYSCORE', name, '(' .. young, '+inf')
 local last = tonumber(allowed) - 1
 local at = call('ZREVRANGE', name, last, last, 'WITHSCORES')[2]
 if at then return at end
@@ -17,9 +18,10 @@ return false
 
 # → {in | concurrency | rpm, hits before this one, time of the last one, of the one that has to grow old first}
 ADMIT = script("""
-local client, concurrency, holder, till, rpm, now, old, token, keep, stays = unpack(ARGV)
+local client, concurrency, holder, till, rpm, now, old, young, token, keep, stays = unpack(ARGV)
 local places, hits = P .. 'places:' .. client, P .. 'hits:key:' .. client
 call('ZREMRANGEBYSCORE', hits, '-inf', old)
+call('ZREMRANGEBYSCORE', hits, '(' .. young, '+inf')
 local count = call('ZCARD', hits)
 local last = call('ZREVRANGE', hits, 0, 0, 'WITHSCORES')[2] or false
 if concurrency ~= '' then
@@ -56,9 +58,9 @@ LEAVE = script("call('ZREM', P .. 'places:' .. ARGV[1], ARGV[2])", again=True)
 
 # → {slot, tokens, …} of before; it takes them where there is room
 TAKE = script("""
-local client, tokens, limit, slot, old, keep = unpack(ARGV)
+local client, tokens, limit, slot, old, young, keep = unpack(ARGV)
 local name, answer = P .. 'tokens:' .. client, {}
-if spent_since(name, old, answer) + tonumber(tokens) <= tonumber(limit) then
+if spent_since(name, old, young, answer) + tonumber(tokens) <= tonumber(limit) then
   call('HINCRBY', name, slot, tokens)
   call('PEXPIRE', name, keep)
 end
@@ -72,15 +74,27 @@ call('HINCRBY', name, slot, tokens)
 call('PEXPIRE', name, keep)
 """)
 
-# → {in} or {over, slot, nanodollars, …}
-RESERVE = script("""
-local refused = exceeded(unpack(ARGV, 2))
+# → {in} or {over, slot, nanodollars, …}; ONCE: an id of this one
+RESERVE = script(
+    """
+local once = P .. 'booked:' .. ARGV[1]
+if call('EXISTS', once) == 1 then return {'in'} end
+local refused = exceeded(unpack(ARGV, 3))
 if refused then return refused end
-book(cjson.decode(ARGV[1]))
+local lines = cjson.decode(ARGV[2])
+if #lines.add > 0 then call('SET', once, 1, 'PX', 600000) end
+book(lines)
 return {'in'}
-""")
+""",
+    again=True,
+)
 
-BOOK = script("book(cjson.decode(ARGV[1]))")
+BOOK = script(
+    """
+if call('SET', P .. 'booked:' .. ARGV[1], 1, 'NX', 'PX', 3600000) then book(cjson.decode(ARGV[2])) end
+""",
+    again=True,
+)
 
 # → 1 where there is another day to forget
 PRUNE = script(
@@ -91,7 +105,7 @@ if days[1] then
   call('ZREM', P .. 'days', days[1])
 end
 for _, name in ipairs(call('SMEMBERS', P .. 'spenders')) do
-  spent_since(P .. name, ARGV[2], {})
+  spent_since(P .. name, ARGV[2], math.huge, {})
   if call('EXISTS', P .. name) == 0 then call('SREM', P .. 'spenders', name) end
 end
 return days[2] and 1 or 0

@@ -42,7 +42,14 @@ class RedisAccounts(Opened):
         now = self._clock()
         lasts = milliseconds(window)
         oldest = await self._lane.call(
-            scripts.SPEND, bucket, limit - keep, now - window, now, next(self._hits), lasts
+            scripts.SPEND,
+            bucket,
+            limit - keep,
+            now - window,
+            now + window,
+            now,
+            next(self._hits),
+            lasts,
         )
         return 0.0 if oldest is None else max(float(oldest) + window - now, SHORTEST_WAIT)
 
@@ -57,6 +64,7 @@ class RedisAccounts(Opened):
             "" if rates.rpm is None else rates.rpm,
             now,
             now - MINUTE,
+            now + MINUTE,
             next(self._hits),
             milliseconds(MINUTE),
             milliseconds(until - now),
@@ -80,23 +88,31 @@ class RedisAccounts(Opened):
 
     async def take(self, client: str, tokens: int, limit: int) -> Admission:
         now = self._clock()
-        slot, old, keep = token_slot(now), now - MINUTE, milliseconds(MINUTE)
-        found = await self._lane.call(scripts.TAKE, client, tokens, limit, slot, old, keep)
+        slot, keep = token_slot(now), milliseconds(MINUTE)
+        arguments = client, tokens, limit, slot, now - MINUTE, now + MINUTE, keep
+        found = await self._lane.call(scripts.TAKE, *arguments)
         return taking(_slots(found), tokens, limit, now)
 
     async def correct(self, client: str, tokens: int, at: float) -> None:
         await self._lane.call(scripts.CORRECT, client, tokens, at, milliseconds(MINUTE))
 
-    async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
+    async def reserve(
+        self, owner: str, usd: float, budget: Budget, now: float, *, once: str = ""
+    ) -> None:
         taken = [Charge(owner, budget.slot(now), nanos(usd))] if usd else []
         outcome, *found = await self._lane.call(
-            scripts.RESERVE, postings({}, taken), *limited(owner, budget, nanos(usd), now)
+            scripts.RESERVE,
+            once or next(self._hits),
+            postings({}, taken),
+            *limited(owner, budget, nanos(usd), now),
         )
         if outcome == b"over":
             raise over(budget, found, nanos(usd), now)
 
-    async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
-        await self._lane.call(scripts.BOOK, postings(lines, charges))
+    async def book(
+        self, lines: Mapping[Line, Counts], charges: Iterable[Charge], *, once: str = ""
+    ) -> None:
+        await self._lane.call(scripts.BOOK, once or next(self._hits), postings(lines, charges))
 
     async def prune(self, *, used_before: str, spent_before: float) -> bool:
         return bool(await self._lane.call(scripts.PRUNE, used_before, spent_before) == 1)
@@ -120,11 +136,12 @@ class RedisAccounts(Opened):
 
 def limited(
     owner: str, budget: Budget | None, needed: int, now: float
-) -> tuple[str, int, int, float]:
+) -> tuple[str, int, int, float, float]:
     """What a script needs to find out whether so many nanodollars are left."""
     if budget is None:
-        return "", 0, 0, 0.0
-    return spent_by(owner), nanos(budget.usd), max(needed, 1), now - budget.window
+        return "", 0, 0, 0.0, 0.0
+    old, young = now - budget.window, now + budget.window
+    return spent_by(owner), nanos(budget.usd), max(needed, 1), old, young
 
 
 def over(budget: Budget, found: Sequence[bytes], needed: int, now: float) -> OverBudget:

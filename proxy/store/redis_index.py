@@ -180,6 +180,6 @@ def _rows(job: Job) -> Rows:
 
 def _queue(job: Job) -> dict[int, tuple[str, float]]:
     return {
-        index: (queue_name(job.provider, submitting=submitting), at)
-        for index, (submitting, at) in queued(job).items()
+        index: (queue_name(provider, submitting=submitting), at)
+        for index, (provider, submitting, at) in queued(job).items()
     }

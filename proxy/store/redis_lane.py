@@ -150,7 +150,9 @@ class Lane:
                 if isinstance(answer, NoScriptError | MovedError):
                     continue
                 if isinstance(answer, Exception):
-                    _fail([call], answer)
+                    # of one that was sent before, this says nothing about the first time
+                    twice = call.script.again and not call.again
+                    _fail([call], answer, Unanswered if twice else StoreUnavailable)
                 elif not call.future.done():  # else it was cancelled meanwhile
                     call.future.set_result(answer)
             moved = next((one for one in answers if isinstance(one, MovedError)), None)

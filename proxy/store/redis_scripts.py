@@ -17,6 +17,7 @@ Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in
     places:CLIENT zset     who has a place, by the end of it
     spent:OWNER   hash     nanodollars by the slot of the budget;   spenders: set of all such keys
     tokens:CLIENT hash     tokens by the second that they were taken in
+    booked:ID     string   for a while: that this booking or reservation was carried out
     usage:DAY     hash     numbers by what they count and for whom;   days: zset of all such days
 
 A script that has begun to write is not undone by an error. None can happen there: a server that is read-only,
@@ -70,11 +71,12 @@ local function book(lines)
   for _, day in ipairs(lines.days) do call('ZADD', P .. 'days', 0, day) end
 end
 
--- What a hash has by slots, appended to `answer`, and their sum. Forgets what is older.
-local function spent_since(name, old, answer)
+-- What a hash has by slots, appended to `answer`, and their sum. Forgets what is older, and what was written
+-- by a clock that was far ahead.
+local function spent_since(name, old, young, answer)
   local spent, total = call('HGETALL', name), 0
   for i = 1, #spent, 2 do
-    if tonumber(spent[i]) <= tonumber(old) then
+    if tonumber(spent[i]) <= tonumber(old) or tonumber(spent[i]) > tonumber(young) then
       call('HDEL', name, spent[i])
     else
       total = total + tonumber(spent[i + 1])
@@ -85,10 +87,10 @@ local function spent_since(name, old, answer)
 end
 
 -- Nothing where so much of a budget is left, else what is spent.
-local function exceeded(owner, limit, needed, old)
+local function exceeded(owner, limit, needed, old, young)
   if owner == '' then return false end
   local answer = {'over'}
-  local total = spent_since(P .. owner, old, answer)
+  local total = spent_since(P .. owner, old, young, answer)
   return total + tonumber(needed) > tonumber(limit) and answer
 end
 

@@ -151,11 +151,15 @@ class SqliteStore:
     async def correct(self, client: str, tokens: int, at: float) -> None:
         await self._writing.call(ledger.correct, client, tokens, at)
 
-    async def reserve(self, owner: str, usd: float, budget: Budget, now: float) -> None:
+    async def reserve(
+        self, owner: str, usd: float, budget: Budget, now: float, *, once: str = ""
+    ) -> None:
         lane = self._writing if usd else self._reading
         await lane.call(ledger.reserve, owner, usd, budget, now)
 
-    async def book(self, lines: Mapping[Line, Counts], charges: Iterable[Charge]) -> None:
+    async def book(
+        self, lines: Mapping[Line, Counts], charges: Iterable[Charge], *, once: str = ""
+    ) -> None:
         await self._writing.call(ledger.book, list(lines.items()), list(charges))
 
     async def prune(self, *, used_before: str, spent_before: float) -> bool:

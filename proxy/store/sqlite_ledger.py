@@ -24,6 +24,7 @@ from proxy.store.money import (
     nanos,
     taking,
 )
+from proxy.store.sqlite_queue import HITS, keep_window
 
 _HOUR = 3600.0  # no limit's window is longer
 _SUMS = ("requests", "failed", "prompt_tokens", "completion_tokens", "nanos")
@@ -55,7 +56,7 @@ def _count(db: sqlite3.Connection, bucket: str, rpm: int | None, now: float) -> 
     """A log of one row a hit, as the limits of providers have it."""
     if rpm is None:
         return Admission()
-    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - MINUTE))
+    keep_window(db, HITS, bucket, MINUTE, now)
     admission = _left(db, bucket, rpm, now)
     if admission.remaining:
         db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
@@ -71,7 +72,8 @@ def _left(
 ) -> Admission:
     """How much of the minute is left, without counting anything."""
     count, last = db.execute(
-        "SELECT count(*), max(at) FROM hits WHERE bucket = ? AND at > ?", (bucket, now - MINUTE)
+        "SELECT count(*), max(at) FROM hits WHERE bucket = ? AND at > ? AND at <= ?",
+        (bucket, now - MINUTE, now + MINUTE),
     ).fetchone()
     reset = 0.0 if last is None else last + MINUTE - now
     return Admission(refused, BUSY, max(0, (rpm or 0) - count), reset)
@@ -89,7 +91,7 @@ def leave(db: sqlite3.Connection, client: str, holder: str) -> None:
 
 
 def take(db: sqlite3.Connection, client: str, tokens: int, limit: int, now: float) -> Admission:
-    db.execute("DELETE FROM tokens WHERE client = ? AND at <= ?", (client, now - MINUTE))
+    keep_window(db, ("tokens", "client"), client, MINUTE, now)
     spent = db.execute(
         "SELECT at, n FROM tokens WHERE client = ? ORDER BY at", (client,)
     ).fetchall()
@@ -107,16 +109,15 @@ def correct(db: sqlite3.Connection, client: str, tokens: int, at: float) -> None
 
 
 def forget(db: sqlite3.Connection, owner: str, budget: Budget, now: float) -> None:
-    """What is older than the window."""
-    old = now - budget.window
-    db.execute("DELETE FROM budgets WHERE owner = ? AND at <= ?", (owner, old))
+    """What is older than the window, or as far ahead."""
+    keep_window(db, ("budgets", "owner"), owner, budget.window, now)
 
 
 def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: float) -> None:
     """Raises OverBudget unless so many nanodollars are left."""
     spent = db.execute(
-        "SELECT at, nanos FROM budgets WHERE owner = ? AND at > ? ORDER BY at",
-        (owner, now - budget.window),
+        "SELECT at, nanos FROM budgets WHERE owner = ? AND at > ? AND at <= ? ORDER BY at",
+        (owner, now - budget.window, now + budget.window),
     ).fetchall()
     budget.check(spent, needed, now)
 

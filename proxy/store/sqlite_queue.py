@@ -11,6 +11,9 @@ from proxy.store.base import Due, Job
 from proxy.store.due import SHORTEST_WAIT, queued
 
 
+HITS = ("hits", "bucket")
+
+
 class Wanted(NamedTuple):
     """Which tasks a worker asks for; `providers`: None means of all."""
 
@@ -31,18 +34,17 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
     for index in before:
         if index not in after:
             db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
-    moved = old is not None and old.provider != new.provider
     for index, row in after.items():
         known = before.get(index)
-        if moved or row != known:
-            submitting, at = row
+        if row != known:
+            provider, submitting, at = row
             db.execute(
                 "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET provider = excluded.provider,"
                 " submitting = excluded.submitting, at = coalesce(?, at)",
                 (
-                    *(new.id, index, new.provider, submitting, at),
-                    at if known is None or at != known[1] else None,
+                    *(new.id, index, provider, submitting, at),
+                    at if known is None or at != known[2] else None,
                 ),
             )
 
@@ -110,7 +112,7 @@ def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now:
     """A log of one row a hit: `allowed` in any `window` seconds, exactly. A refusal writes nothing."""
     if allowed <= 0:
         return window
-    db.execute("DELETE FROM hits WHERE bucket = ? AND at <= ?", (bucket, now - window))
+    keep_window(db, HITS, bucket, window, now)
     row = db.execute(
         "SELECT at FROM hits WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?",
         (bucket, allowed - 1),
@@ -119,3 +121,15 @@ def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now:
         return max(float(row[0]) + window - now, SHORTEST_WAIT)
     db.execute("INSERT INTO hits VALUES (?, ?, random())", (bucket, now))
     return 0.0
+
+
+def keep_window(
+    db: sqlite3.Connection, rows: tuple[str, str], one: str, window: float, now: float
+) -> None:
+    """Forget what is older, and what is as far ahead: then the clock has been set back since.
+
+    `rows`: a table and the column of it that names `one`.
+    """
+    table, name = rows
+    db.execute(f"DELETE FROM {table} WHERE {name} = ? AND at <= ?", (one, now - window))
+    db.execute(f"DELETE FROM {table} WHERE {name} = ? AND at > ?", (one, now + window))

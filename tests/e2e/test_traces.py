@@ -133,3 +133,4 @@ def test_a_failed_request(
         assert answer.status_code == 502
     failed = [one for one in collector.spans if one.status.code == 2]
     assert {told(one)["error.type"] for one in failed} == {"502", "Unreachable"}
+    assert {one.status.message for one in failed} == {""}

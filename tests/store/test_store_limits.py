@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from proxy.store.money import Budget, OverBudget, Rates
+
 
 async def test_so_many_per_window(store, clock):
     assert [await store.spend("a", 3) for _ in range(3)] == [0.0] * 3
@@ -70,3 +72,21 @@ async def test_nothing_allowed_is_never_taken(store):
 async def test_at_once_no_more_than_the_limit_get_one(store):
     waits = await asyncio.gather(*(store.spend("a", 10) for _ in range(50)))
     assert waits.count(0.0) == 10
+
+
+@pytest.mark.parametrize(("back", "free"), [(3600, True), (30, False)])
+async def test_a_clock_that_is_set_back_does_not_hold_limits_for_so_long(store, clock, back, free):
+    """By more than the window: what is ahead by that was not used in any such minute. By less, it counts."""
+    rates, budget, until = Rates(rpm=1), Budget(1.0, 60.0), clock.now + 30
+    for _ in range(2):
+        spent = await store.spend("a", 1)
+        admitted = await store.admit("web", rates, holder="h", until=until)
+        taken = await store.take("web", 10, 10)
+        reserved = True
+        try:
+            await store.reserve("web", 1.0, budget, clock.now)
+        except OverBudget:
+            reserved = False
+        found = (spent == 0.0, admitted.refused is None, taken.refused is None, reserved)
+        assert found == ((free,) * 4 if clock.now < until - 30 else (True,) * 4)
+        clock.now -= back

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from proxy.store.base import NOTIFY, Due, Entry, Job
+from proxy.store.base import NOTIFY, WEBHOOKS, Due, Entry, Job
 
 
 def ids(due: list[Due]) -> list[tuple[str, int]]:
@@ -214,10 +214,11 @@ async def test_renew_leaves_polls_alone(store, make, clock):
 async def test_a_webhook_that_is_to_be_called_is_due_with_the_polls(store, make, clock):
     job = await store.create(make(tasks=[Entry(state="completed")]))
     await store.update(job.id, lambda job: replace(job, notify_at=clock.now + 1))
-    assert await store.next_due(["onysoft"]) == clock.now + 1
+    assert await store.next_due([WEBHOOKS]) == clock.now + 1
+    assert await store.next_due(["onysoft"]) is None
     assert await orphans(store, clock) == []
     clock.now += 1
-    assert await poll(store, clock) == [Due(job.id, NOTIFY, "onysoft")]
+    assert await poll(store, clock) == [Due(job.id, NOTIFY, WEBHOOKS)]
     await store.update(job.id, lambda job: replace(job, notify_at=None))
     clock.now += 1000
     assert await poll(store, clock) == []

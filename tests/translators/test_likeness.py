@@ -72,6 +72,12 @@ def test_what_cannot_be_learned_from(content: str, more: dict[str, Any]) -> None
     assert not made.fits(told(chunk("x", **more)))
 
 
+@pytest.mark.parametrize("words", ["choices", "delta", "content", "?", "index", "id"])
+def test_words_that_are_names_of_members(words: str) -> None:
+    made = learned(words, note="?")
+    assert not made.fits(told(chunk("x", note="y")))
+
+
 def test_the_same_words_elsewhere() -> None:
     """The first place of the words is not the content: what varies there must not pass."""
     made = learned("chatcmpl-1")

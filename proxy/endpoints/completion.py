@@ -1,0 +1,125 @@
+"""A chat request that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
+
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import httpx
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.driver import Sending
+from proxy.endpoints.common import JsonResponse
+from proxy.endpoints.relay import DONE, Relay
+from proxy.errors import GatewayFault
+from proxy.exchange import exchange_of
+from proxy.redact import masked
+from proxy.routing import Candidate
+from proxy.sse import Each, EventStream, begun
+from proxy.wire import read_whole
+from translators.core import JSON, Answer, Params, from_json
+from translators.errors import MalformedReply
+from translators.framing import encode
+from translators.looks import completion_fits
+from translators.mending import mend_chunk, mend_completion
+
+
+async def chat(request: Request, candidate: Candidate, *, stream: bool, params: Params) -> Response:
+    """One target's chat answer. Raises GatewayDown, GatewayFault or MalformedReply."""
+    exchange = exchange_of(request)
+    account, plan = candidate.account, candidate.plan
+    driver = exchange.service.runtime.driver
+    said = orjson.dumps(plan.request.body)
+    accept = "text/event-stream" if stream else "application/json"
+    native = driver.json_request(account, plan.request.path, said, accept)
+    usage = bool((params.get("stream_options") or {}).get("include_usage"))
+    if exchange.tally is not None:
+        exchange.tally.request = native
+    sending = driver.exchange(account, native)
+    answer = await sending.__aenter__()
+    streaming = False
+    try:
+        if stream and answer.status_code == 200 and _is_events(answer):
+            relay = Relay(answer, candidate, usage=usage, prompt=len(said), tally=exchange.tally)
+            first = await begun(relay, exchange.service.keep_alive)
+            streaming = True
+            return EventStream(relay, first=first, close=partial(_end, relay, sending))
+        raw = masked(await read_whole(answer), account.key)
+    finally:
+        if not streaming:
+            await sending.aclose()
+    body = _parsed(answer, raw)
+    if not _fits(candidate, answer, body):
+        body = _mended(candidate, Answer(answer.status_code, answer.headers, raw, body))
+        raw = orjson.dumps(body)
+    if exchange.tally is not None:
+        exchange.tally.note(body)
+    if stream:
+        return EventStream(Each(_as_events(body, usage=usage)))
+    return JsonResponse(raw)
+
+
+async def _end(relay: Relay, sending: Sending) -> None:
+    try:
+        await relay.drained()
+    finally:
+        await sending.aclose()
+
+
+def _parsed(answer: httpx.Response, raw: bytes) -> Any:
+    """The JSON of an answer; None where one that is no success has none. Raises MalformedReply."""
+    try:
+        return from_json(raw)
+    except orjson.JSONDecodeError as exc:
+        if answer.status_code < 300:
+            raise MalformedReply("The gateway's answer is not JSON.") from exc
+        return None
+
+
+def _fits(candidate: Candidate, answer: httpx.Response, body: Any) -> bool:
+    """Whether a whole answer may pass as it is: the usual case."""
+    plain = answer.status_code == 200 and not candidate.plan.operation.mend
+    return plain and completion_fits(body) and "error" not in body
+
+
+def _mended(candidate: Candidate, answer: Answer) -> JSON:
+    """A whole answer, as OpenAI describes it. Raises GatewayFault or MalformedReply."""
+    body = answer.body
+    fault = candidate.account.row.refuse(answer)
+    if fault is not None:
+        raise GatewayFault(fault)
+    if not isinstance(body, dict):
+        raise MalformedReply("The gateway's answer is not an object.")
+    return mend_completion(
+        body,
+        model=candidate.plan.model,
+        created=int(time.time()),
+        id=f"chatcmpl-{time.time_ns():x}",
+    )
+
+
+async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:
+    """A whole answer as the stream that was asked for: the gateway did not stream."""
+    top = {name: completion[name] for name in ("id", "created", "model")}
+    choices = [
+        {
+            "index": one["index"],
+            "delta": one["message"],
+            "finish_reason": one["finish_reason"],
+            "logprobs": one["logprobs"],
+        }
+        for one in completion["choices"]
+    ]
+    chunk = {**top, "choices": choices}
+    yield encode(orjson.dumps(mend_chunk(chunk, **top)))
+    if usage and completion.get("usage"):
+        last = {**top, "choices": [], "usage": completion["usage"]}
+        yield encode(orjson.dumps(mend_chunk(last, **top)))
+    yield DONE
+
+
+def _is_events(answer: httpx.Response) -> bool:
+    # Some servers stream under text/plain or no type at all; JSON is never a stream.
+    return "json" not in answer.headers.get("content-type", "")

@@ -1,0 +1,28 @@
+"""Parts of a request as the server reads it."""
+
+from typing import Protocol
+
+import httptools
+
+
+class _Reader(Protocol):
+    def on_body(self, body: bytes) -> None: ...
+
+    def on_message_complete(self) -> None: ...
+
+
+class BodyAlone:
+    """What a parser tells of a message whose head is known."""
+
+    def __init__(self, reader: _Reader) -> None:
+        self.on_body = reader.on_body
+        self.on_message_complete = reader.on_message_complete
+
+
+def target_of(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query of what was asked for, which may be a whole URL. Raises httptools.HttpParserError."""
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    return parsed.path or b"/", parsed.query or b""
