@@ -108,7 +108,7 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
         trace = "".join(traceback.format_exception(exc))
         faults.error("%s: %s", exchange.id, redactor.text(trace))
         error = internal(exchange.id)
-    _forget(exc)
+    forget(exc)
     error.message = redactor.text(error.message)
     error.param = error.param and redactor.text(error.param)
     return error
@@ -147,8 +147,8 @@ def _safe(value: str) -> bytes:
     return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def _forget(exc: BaseException | None) -> None:
+def forget(exc: BaseException | None) -> None:
     """Let go of what an exception's traces hold: kept in a frame that they hold, it would be a cycle."""
-    while exc is not None:
+    while exc is not None and exc.__traceback__ is not None:  # a chain may come back to its beginning
         exc.__traceback__ = None
         exc = exc.__cause__ or exc.__context__

@@ -41,6 +41,7 @@ def told(credits: str | None = None, usd_per_credit: float | None = 0.01, **pric
         ({"usage": None}, (0, 0)),
         ({"usage": {"prompt_tokens": None, "completion_tokens": -1}}, (0, 0)),
         ({"usage": {"prompt_tokens": 1e30}}, (0, 0)),
+        ({"usage": {"prompt_tokens": 10**12, "completion_tokens": 10**12 + 1}}, (10**12, 0)),
         ({"content": '"usage": {"prompt_tokens": 9}'}, (0, 0)),
         ({"usage": {"prompt_tokens": 7}, "content": '"usage": {"prompt_tokens": 9}'}, (7, 0)),
         ({}, (0, 0)),
@@ -54,7 +55,17 @@ def test_tokens(answer: dict[str, Any], found: tuple[int, int], indent: int | No
 
 
 @pytest.mark.parametrize(
-    ("value", "cost"), [(2, 0.02), (0, 0.0), (2.5, 0.025), ("2", None), (None, None), (-2, None)]
+    ("value", "cost"),
+    [
+        (2, 0.02),
+        (0, 0.0),
+        (2.5, 0.025),
+        ("2", None),
+        (None, None),
+        (-2, None),
+        (1e305, None),
+        (1e10, None),
+    ],
 )
 def test_credits(value: Any, cost: float | None) -> None:
     tally = told("credits_consumed")
@@ -80,7 +91,13 @@ def test_credits_without_a_price_tell_nothing() -> None:
 
 def test_the_last_usage_of_a_stream_counts() -> None:
     tally = told()
-    for usage in (None, {"prompt_tokens": 7, "completion_tokens": 1}, {"completion_tokens": 5}, 3):
+    for usage in (
+        None,
+        {"prompt_tokens": 7, "completion_tokens": 1},
+        {"completion_tokens": 5},
+        3,
+        {"prompt_tokens": 2**64 - 1, "completion_tokens": 10**13},
+    ):
         tally.note({"usage": usage})
     assert (tally.prompt_tokens, tally.completion_tokens) == (7, 5)
 

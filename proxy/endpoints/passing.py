@@ -85,7 +85,9 @@ async def _asked(
     try:
         tally = await _tallied(exchange, candidate)
         while True:
-            result = await while_connected(request, _tried(ask(candidate), candidate, attempt, tally))
+            result = await while_connected(
+                request, _tried(ask(candidate), candidate, attempt, tally)
+            )
             if isinstance(result, Response):
                 tally.answered_by(candidate)
                 exchange.costs(tally.cost)

@@ -9,7 +9,8 @@ Every key begins with KEYS[1], a prefix with a hash tag: in a cluster all are in
     kinds:OWNER   hash     how many jobs it has of a kind
     deadlines     zset     places of unfinished jobs;   finished: of the others, by completed_at
     counts        hash     how many unfinished jobs by status and provider
-    due:QUEUE     zset     "INDEX ID" by time; a queue is `submit:PROVIDER` or `poll:PROVIDER`
+    due:QUEUE     zset     "INDEX ID" by time; a queue is `submit:PROVIDER`, `poll:PROVIDER`
+                           or, of webhooks, `poll:*webhooks`
     queues        set      the queues that are not empty
     keys          hash     digest of an idempotency key → digest of (owner, fingerprint), then the id
     twins:DIGEST  zset     undelivered jobs of one owner and fingerprint by created_at

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from proxy.store.base import Due, Job
 from proxy.store.due import SHORTEST_WAIT, queued
 
-
-HITS = ("hits", "bucket")
+HITS = ("hits", "bucket")  # a table, and what its rows are told apart by
 
 
 class Wanted(NamedTuple):

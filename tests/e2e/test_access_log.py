@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy.edge import forget
 from proxy.errors import ApiError
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body
@@ -80,3 +81,15 @@ def test_an_error_leaves_nothing_to_collect(proxy: Proxy) -> None:
             eventually(lambda: errors() <= before)
         finally:
             gc.enable()
+
+
+def test_a_chain_of_causes_that_comes_back_to_its_beginning() -> None:
+    one, other = ValueError(), KeyError()
+    for error in (one, other):
+        try:
+            raise error
+        except Exception:
+            assert error.__traceback__ is not None
+    one.__cause__, other.__cause__ = other, one
+    forget(one)
+    assert one.__traceback__ is other.__traceback__ is None

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from proxy.accounts import Account
+from proxy.driver import Driver
+from proxy.errors import ApiError
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body
 from tests.eventually import becoming, eventually
@@ -298,3 +301,44 @@ def test_models_that_clients_make_up_are_not_remembered(proxy: Proxy, gateways: 
             client.post(CHAT, json=body(f"openai/made-up-{number}"))
         assert "made-up" not in client.get("/metrics").text
         assert "made-up" not in client.get("/v1/providers").text
+
+
+def test_a_probe_that_streams_lets_others_in_at_its_first_event(
+    quick: Proxy, gateways: Sandbox
+) -> None:
+    open_it(quick, gateways)
+    gateways[FIRST].clear()
+    gateways[FIRST].fault("chat", stall_after=1, match=lambda seen: bool(seen.body.get("stream")))
+
+    def probing(client: httpx.Client) -> bool:
+        asked = body("either", stream=True)
+        with client.stream("POST", CHAT, json=asked) as answer:
+            if answer.headers["x-anygate-provider"] != FIRST:
+                return False
+            events = answer.iter_bytes()  # held: closed, it would close the connection
+            next(events)
+            assert [provider(quick) for _ in range(3)] == [FIRST] * 3
+            return True
+
+    with quick.http(**QUICK) as client:
+        eventually(lambda: probing(client))
+
+
+def test_what_is_no_failure_of_the_target_ends_its_attempt(
+    quick: Proxy, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe that met a fault of ours leaves the next one its turn."""
+    open_it(quick, gateways)
+    gateways[FIRST].clear()
+    met: list[str] = []
+    send = Driver.send
+
+    async def faulty(driver: Driver, account: Account, *rest: Any) -> httpx.Response:
+        if account.name != FIRST or met:
+            return await send(driver, account, *rest)
+        met.append(account.name)
+        raise ApiError(503, "server_error", "store_unavailable", "No store.")
+
+    monkeypatch.setattr(Driver, "send", faulty)
+    eventually(lambda: provider(quick) == SECOND and met)
+    eventually(lambda: provider(quick) == FIRST)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import openai
 import pytest
 
 from proxy.sandbox import Sandbox
+from proxy.store.base import Unanswered
 from tests.chatting import CHAT, body, chunks_of, refused
 from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
@@ -254,3 +256,119 @@ def test_unpriced_chat_goes_on_while_something_is_left(start: Start) -> None:
             assert http.post(CHAT, json=body("chat-onysoft")).status_code == 200
         assert image(http).status_code == 200
         refused(http.post(CHAT, json=body("chat-onysoft")), 429, "insufficient_quota")
+
+
+def test_what_a_fallback_to_a_job_needs_is_free_at_once(start: Start, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", times=None, status=500)
+    routes = {"both": ["openai/gpt-4o-mini", "ai-gate-one/text"]}
+    priced = {"ai-gate-one": {"prices": {"text": {"per_request": 0.1}}}}
+    with start(0.1, models=routes, providers=priced).http() as http:
+        answer = http.post(CHAT, json=body("both"))
+        assert answer.status_code == 200, answer.text
+        refused(http.post(CHAT, json=body("both")), 429, "insufficient_quota")
+
+
+def test_a_chat_in_doubt_is_spent(start: Start, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", cut="after")
+    with start(0.1).http() as http:
+        refused(chat(http), 502, "provider_error")
+        refused(chat(http), 429, "insufficient_quota")
+        assert http.get("/v1/usage").json()["data"][0]["cost_usd"] == 0.1
+
+
+def test_a_fallback_is_paid_beside_what_is_in_doubt(start: Start, gateways: Sandbox) -> None:
+    gateways["openai"].fault("chat", times=None, cut="after")
+    routes = {"both": ["openai/gpt-4o-mini", "onysoft/gpt-4o-mini"]}
+    priced = {"onysoft": {"prices": {"gpt-4o-mini": {"per_request": 0.1}}}}
+    with start(0.3, models=routes, providers=priced).http() as http:
+        assert http.post(CHAT, json=body("both")).headers["x-anygate-cost"] == "0.2"
+        refused(http.post(CHAT, json=body("both")), 429, "insufficient_quota")
+    assert len(gateways["onysoft"].log) == 1
+
+
+def test_a_client_that_leaves_has_paid_what_was_sent(start: Start, gateways: Sandbox) -> None:
+    double = gateways["openai"]
+    rule = double.fault("chat", late=float("inf"))
+    proxy = start(0.1)
+    with proxy.http(timeout=httpx.Timeout(30, read=0.3)) as http, pytest.raises(httpx.ReadTimeout):
+        chat(http)
+    assert rule.times == 0
+    with proxy.http() as http:
+        eventually(lambda: double.log[0].disconnected)
+        refused(chat(http), 429, "insufficient_quota")
+        eventually(lambda: http.get("/v1/usage").json()["data"])
+        assert http.get("/v1/usage").json()["data"][0]["cost_usd"] == 0.1
+    assert len(double.log) == 1
+
+
+def test_a_client_that_leaves_before_anything_was_sent_pays_nothing(
+    start: Start, gateways: Sandbox
+) -> None:
+    double = gateways["openai"]
+    double.fault("chat", late=float("inf"))
+    narrow = {"openai": {**PRICES["openai"], "max_concurrency": 1, "timeout": {"queue": 30}}}
+    proxy = start(0.2, providers=narrow)
+    impatient = httpx.Timeout(30, read=0.3)
+    with (
+        proxy.http(timeout=impatient) as http,
+        proxy.http(timeout=0.6) as first,
+        ThreadPoolExecutor(1) as other,
+    ):
+        held = other.submit(chat, first)
+        eventually(lambda: double.log)
+        with pytest.raises(httpx.ReadTimeout):
+            chat(http)  # waits for the place of the first
+        assert isinstance(held.exception(), httpx.ReadTimeout)
+    with proxy.http() as http:
+        eventually(lambda: chat(http).status_code == 200)
+        refused(chat(http), 429, "insufficient_quota")
+
+
+def test_a_fault_of_the_books_keeps_no_place(
+    gateways: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways["openai"].fault("chat", stall_after=1)
+    made = config_for(gateways, keys=[{"name": "web", "key": KEY, "concurrency": 1}])
+    with proxy_in_thread(tmp_path, made, key=KEY) as proxy, proxy.http() as http:
+        assert proxy.service is not None
+
+        def broken(*_: object) -> None:
+            raise OverflowError
+
+        monkeypatch.setattr(proxy.service.usage, "record", broken)
+        with http.stream("POST", CHAT, json=body("chat-openai", stream=True)) as answer:
+            next(answer.iter_bytes())
+        eventually(lambda: chat(http).status_code == 200)
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("good", [True, False])
+def test_a_reservation_of_which_nothing_was_heard(
+    start: Start, gateways: Sandbox, done: bool, good: bool
+) -> None:
+    """Whether it was made or not: what the request did cost is spent, and nothing else."""
+    proxy = start(0.2)
+    assert proxy.service is not None
+    store = proxy.service.store
+    reserve, book, made = store.reserve, store.book, set()
+
+    async def unheard(*args: Any, once: str) -> None:
+        if done:
+            await reserve(*args)
+            made.add(once)
+        raise Unanswered("the connection was lost")
+
+    async def booked(*args: Any, once: str) -> None:
+        if once not in made:
+            await book(*args)
+
+    store.reserve, store.book = unheard, booked  # type: ignore[method-assign]
+    if not good:
+        gateways["openai"].fault("chat", status=400)
+    with proxy.http() as http:
+        assert chat(http).status_code == (200 if good else 400)
+        assert http.get("/v1/usage").status_code == 200  # which has it written
+        store.reserve = reserve  # type: ignore[method-assign]
+        for _ in range(1 if good else 2):
+            assert chat(http).status_code == 200
+        assert chat(http).status_code == 429

@@ -188,3 +188,18 @@ def test_the_fallbacks_price_counts(gateways: Sandbox, tmp_path: Path) -> None:
         job = posted(http, VIDEOS, model="either", prompt="A cat").json()["id"]
         done = ended(http, job)
     assert (done["anygate"]["provider"], done["anygate"]["cost"]) == ("onysoft", 0.1)
+
+
+@pytest.mark.parametrize("amount", [1e12, -1.0])
+def test_an_absurd_cost_loses_no_task(
+    shared: Proxy, gateways: Sandbox, logged: list[str], amount: float
+) -> None:
+    double = gateways["onysoft"]
+    with shared.http() as http:
+        posted(http, VIDEOS, model="sora-2", prompt="A cat")
+        task = double.submits[-1].task_id
+        cost = {"amount": amount, "currency": "USD"}
+        double.fault("submit", body={"taskId": task, "status": "queued", "estimated_cost": cost})
+        job = posted(http, VIDEOS, model="sora-2", prompt="A cat").json()["id"]
+        shown = ended(http, job)
+    assert (shown["status"], shown["anygate"]["cost"]) == ("completed", None), shown

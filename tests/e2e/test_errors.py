@@ -7,9 +7,11 @@ import httpx
 import openai
 import pytest
 
+from proxy.errors import Throttled, from_down, from_fault
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, HELLO, PASSING, ROWS, body, refused
 from tests.harness import Proxy, config_for, proxy_in_thread
+from translators.errors import Fault, FaultKind
 
 NO, MAYBE = "false", None
 # The gateway's status → ours, code, type, the SDK's exception, x-should-retry.
@@ -236,3 +238,10 @@ def test_errors_name_the_request_and_the_provider(shared: Proxy, gateways: Sandb
         second = client.post(CHAT, json=body("chat-openai"))
     assert first.headers["x-anygate-provider"] == "openai"
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, "1"), (2.4, "3"), (1e300, "86400")])
+def test_when_to_come_back_is_never_too_early_nor_in_a_year(seconds: float, told: str) -> None:
+    fault = Fault(FaultKind.RATE, "busy", retry_after=seconds)
+    assert from_fault(fault).headers["retry-after"] == told
+    assert from_down(Throttled("p", seconds)).headers["retry-after"] == told

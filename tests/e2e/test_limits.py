@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +219,20 @@ def test_a_broken_stream_gives_its_place_back(start: Start, gateways: Sandbox) -
             gateways["openai"].fault("chat", **fault)  # type: ignore[arg-type]
             ask(http, stream=True)
             assert ask(http).status_code == 200
+
+
+def test_what_gets_no_place_counts_for_no_rpm(gateways: Sandbox, tmp_path: Path) -> None:
+    double = gateways["openai"]
+    double.fault("chat", late=float("inf"))
+    narrow = {"rpm": 2, "max_concurrency": 1, "timeout": {"queue": 0.01}}
+    made = config_for(gateways, providers={"openai": narrow})
+    with proxy_in_thread(tmp_path, made) as proxy, proxy.http() as http:
+        with ThreadPoolExecutor(1) as other:
+            held = other.submit(http.post, CHAT, json=body("chat-openai"))
+            eventually(lambda: double.log)
+            for _ in range(3):
+                assert http.post(CHAT, json=body("chat-openai")).status_code == 429
+            double.clear()
+            assert held.result().status_code == 200
+        assert http.post(CHAT, json=body("chat-openai")).status_code == 200
+    assert len(double.log) == 2

@@ -165,3 +165,11 @@ def video_task(double: Any, prompt: str) -> str:
 def _ended(client: openai.OpenAI, video_id: str) -> Any:
     video = client.videos.retrieve(video_id)
     return video if video.status in ("completed", "failed") else None
+
+
+def test_no_wait_that_a_gateway_asks_for_loses_a_result(gateways: Sandbox, tmp_path: Path) -> None:
+    gateways["onysoft"].fault("poll", status=429, headers={"retry-after": "86400"})
+    config = config_for(gateways, jobs={"timeout": 4})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.sdk() as client:
+        video = client.videos.create(model="sora-2", prompt="A cat")
+        assert eventually(lambda: _ended(client, video.id)).status == "completed"

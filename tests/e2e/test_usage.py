@@ -241,7 +241,7 @@ def test_a_store_that_is_back_gets_it_all(proxy: Proxy) -> None:
     assert service is not None
     book = service.store.book
 
-    async def gone(*args: Any) -> None:
+    async def gone(*args: Any, **kwargs: Any) -> None:
         raise StoreUnavailable("the store is gone")
 
     service.store.book = gone  # type: ignore[method-assign]
@@ -251,6 +251,32 @@ def test_a_store_that_is_back_gets_it_all(proxy: Proxy) -> None:
         service.store.book = book  # type: ignore[method-assign]
         assert http.post(CHAT, json=body("chat-openai")).status_code == 200
         eventually(lambda: [row["requests"] for row in rows(http)] == [2])
+
+
+def test_what_was_booked_unheard_is_not_booked_with_more(proxy: Proxy) -> None:
+    """It is asked for again as it was, under its id, by which the store knows it."""
+    from proxy.store.base import Unanswered
+
+    service = proxy.service
+    assert service is not None
+    book = service.store.book
+    asked: list[str] = []
+
+    async def unheard(*args: Any, once: str) -> None:
+        asked.append(once)
+        if asked.count(once) == 1:
+            await book(*args)
+        if len(asked) < 3:
+            raise Unanswered("the connection was lost")
+
+    service.store.book = unheard  # type: ignore[method-assign]
+    with proxy.http() as http:
+        for number in (1, 2, 3):
+            assert http.post(CHAT, json=body("chat-openai")).status_code == 200
+            shown = rows(http)[0]["requests"]
+            assert shown == (1 if number < 3 else 3)
+    assert len(asked) == 4
+    assert len(set(asked)) == 2
 
 
 def run(folder: Path, *arguments: str, code: int = 0) -> list[str]:

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from proxy.sandbox import Sandbox
-from tests.harness import Proxy, config_for, proxy_in_thread
+from tests.harness import Proxy, config_for, proxy_in_thread, write
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -93,6 +93,26 @@ def test_a_call_that_fails_is_repeated_with_the_same_id(
     for _ in range(3):
         assert receiver.called.acquire(timeout=10)
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 1
+
+
+def test_a_job_is_told_of_whose_provider_is_removed(
+    gateways: Sandbox, tmp_path: Path, receiver: Receiver
+) -> None:
+    gateways["onysoft"].ready_after_polls = 10_000
+    webhooks = {"secret": SECRET, "allow_private": True}
+    config = config_for(gateways, webhooks=webhooks, jobs={"timeout": 1, "lease": 1})
+    body = {"model": "sora-2", "prompt": "A cat", "webhook_url": receiver.url}
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
+        job = http.post("/v1/jobs/video", json=body).json()["id"]
+        del config["providers"]["onysoft"]
+        config["models"], config["defaults"] = {}, {}
+        write(tmp_path, config)
+        assert proxy.service is not None
+        proxy.service.reload()
+        assert receiver.called.acquire(timeout=10)
+        ended = http.get(f"/v1/jobs/{job}").json()
+    assert ended["error"]["code"] == "provider_not_configured"
+    assert b'"video.failed"' in receiver.calls[0][1]
 
 
 @pytest.mark.parametrize(

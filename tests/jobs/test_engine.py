@@ -7,7 +7,7 @@ import time
 import pytest
 
 from proxy.sandbox import Sandbox
-from proxy.store.base import Due, StoreUnavailable
+from proxy.store.base import Change, Due, Job, StoreUnavailable, Unanswered
 from tests.eventually import becoming
 from tests.jobs.conftest import Workers
 from translators.core import Capability
@@ -185,6 +185,32 @@ async def test_a_file_that_fails_is_fetched_again_and_leaves_nothing_behind(
     done = await engine.ended(await engine.order("sora-2"))
     kept = {one.name for one in engine.service.config.media.dir.iterdir() if one.is_file()}
     assert kept == {asset["file"] for asset in done.tasks[0].assets}
+
+
+@pytest.mark.parametrize("unheard", [True, False], ids=["unheard", "stopped"])
+async def test_files_stay_that_the_job_was_completed_with(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, unheard: bool
+) -> None:
+    """Though their worker does not hear of it, or is stopped before it could."""
+    monkeypatch.setattr("proxy.jobs.queue._LAST", 0.01)
+    engine, ended = await workers(media={"keep": True}), asyncio.Event()
+
+    async def update(job_id: str, change: Change) -> Job | None:
+        job = await engine.service.store.update(job_id, change)
+        if job is not None and job.ended:
+            ended.set()
+            if unheard:
+                raise Unanswered("the connection was lost")
+            await asyncio.Event().wait()
+        return job
+
+    engine.store.update = update
+    job = await engine.order("sora-2")
+    await asyncio.wait_for(ended.wait(), 15)
+    await engine.crash()
+    kept = {one.name for one in engine.service.config.media.dir.iterdir() if one.is_file()}
+    assert kept == {asset["file"] for asset in (await engine.now(job)).tasks[0].assets}
+    assert kept
 
 
 async def test_a_provider_that_hangs_keeps_no_other_waiting(

@@ -10,6 +10,7 @@ from proxy.jobs.waiting import Waiting
 from proxy.store.base import Job, StoreUnavailable
 from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
+from tests.eventually import becoming
 from tests.jobs.conftest import Shaky
 
 LONG = 30.0
@@ -88,7 +89,26 @@ async def test_a_job_that_is_gone_is_waited_for_no_longer(store: Shaky, waiting:
     assert await found is None
 
 
-async def test_who_waits_while_the_store_is_away_is_told_so(store: Shaky, waiting: Waiting) -> None:
+async def test_a_moment_without_the_store_is_nobodys_affair(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    store.away = {"several"}
+    await becoming(lambda: waiting._lost is not None)
+    assert not found.done()
+    store.away = set()
+    await store.update(job.id, completed)
+    assert (told := await found) is not None and told.ended
+    assert waiting._lost is None  # the next outage has all of its time again
+
+
+async def test_who_waits_while_the_store_is_away_is_told_so(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.jobs.waiting._PATIENCE", 0.0)
     job = await stored(store)
     waits = [asyncio.create_task(waiting.wait(job.id, done, LONG)) for _ in range(2)]
     await asyncio.sleep(0)

@@ -24,6 +24,25 @@ async def stand_in(answer: bytes | None) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def cut_then(answer: bytes) -> AsyncIterator[str]:
+    """A server that cuts its first connection once something has come, and gives one answer to all later."""
+    cut = False
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal cut
+        while data := await reader.read(65536):
+            if not cut:
+                cut = True
+                break
+            writer.write(answer * data.count(b"*"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
 async def relay(path: str) -> AsyncIterator[tuple[str, list[Script]]]:
     """Passes everything on. Instead of the answer to a script in its list, it cuts the connection."""
     lose: list[Script] = []

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import proxy
-from proxy.store.base import Job, StoreUnavailable
+from proxy.store.base import Job, StoreUnavailable, Unanswered
+from proxy.store.money import Budget, Charge, Counts, Line, OverBudget, day_of, nanos
 
 pytest.importorskip("redis")
 
@@ -19,8 +20,10 @@ from redis.exceptions import RedisError
 
 from proxy.store import redis_scripts as scripts
 from proxy.store.redis import RedisStore
-from proxy.store.redis_account_scripts import SPEND
-from tests.store.redis_stand_ins import relay, stand_in
+from proxy.store.redis_account_scripts import BOOK, RESERVE, SPEND
+from proxy.store.redis_lane import Lane
+from proxy.store.redis_server import Server
+from tests.store.redis_stand_ins import cut_then, relay, stand_in
 
 
 @pytest.fixture
@@ -203,6 +206,64 @@ async def test_what_was_done_when_its_answer_was_lost(redis, clock, make):
         assert await store.spend("a", 3) > 0.0
         assert lose == []
         await store.close()
+
+
+async def test_money_and_usage_are_booked_once_when_the_answer_is_lost(redis, clock):
+    budget, line = Budget(9.0, 3600.0), Line(day_of(clock.now), "web", "gpt", "apiin", "chat")
+    charge = Charge("web", budget.slot(clock.now), nanos(0.5))
+    async with relay(redis.url.removeprefix("unix://")) as (url, lose):
+        store = RedisStore(url, clock=clock)
+        await store.open()
+
+        async def booked() -> tuple[int, float]:
+            (row,) = await store.usage((), since="2000-01-01", until="2100-01-01")
+            with pytest.raises(OverBudget) as raised:
+                await store.reserve("web", 1e6, budget, clock.now)
+            return row.counts.requests, raised.value.spent
+
+        await store.book({line: Counts(1)}, [charge])
+        await store.reserve("web", 0.5, budget, clock.now)  # the server knows the scripts now
+        assert await booked() == (1, 1.0)
+        lose += [BOOK]
+        await store.book({line: Counts(1)}, [charge])
+        assert await booked() == (2, 1.5)
+        lose += [RESERVE]
+        await store.reserve("web", 0.5, budget, clock.now)
+        assert await booked() == (2, 2.0)
+        lose += [BOOK, BOOK]
+        with pytest.raises(Unanswered):
+            await store.book({line: Counts(1)}, [charge], once="a")
+        await store.book({line: Counts(1)}, [charge], once="a")
+        assert await booked() == (3, 2.5)
+        lose += [RESERVE, RESERVE]
+        with pytest.raises(Unanswered):
+            await store.reserve("web", 0.5, budget, clock.now, once="b")
+        await store.book({}, [charge], once="b")
+        assert await booked() == (3, 3.0)
+        assert lose == []
+        await store.close()
+
+
+async def test_a_repetition_that_is_refused_says_nothing_of_the_first_time():
+    async with cut_then(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n") as url:
+        lane = Lane(Server(url), "{anygate}:")
+        with pytest.raises(Unanswered, match="not allowed"):
+            await lane.call(BOOK, "a", "{}")
+        with pytest.raises(StoreUnavailable) as raised:
+            await lane.call(BOOK, "b", "{}")
+        assert not isinstance(raised.value, Unanswered)
+        await lane.close()
+
+
+async def test_a_job_that_may_be_stored_is_told_apart(durable, clock, make):
+    """Whether it is cannot be asked any more: what counts is that it may be."""
+    store = RedisStore(f"{durable.url}?socket_timeout=0.2", clock=clock)
+    await store.open()
+    durable.freeze()
+    with pytest.raises(Unanswered):
+        await store.create(make())
+    durable.thaw()
+    await store.close()
 
 
 WRITER = """

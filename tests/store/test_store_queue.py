@@ -222,3 +222,19 @@ async def test_a_webhook_that_is_to_be_called_is_due_with_the_polls(store, make,
     await store.update(job.id, lambda job: replace(job, notify_at=None))
     clock.now += 1000
     assert await poll(store, clock) == []
+
+
+async def test_a_webhook_in_the_queue_of_before_is_called(store, make, clock, monkeypatch):
+    """It stands under its job's provider there, until it is to be called again."""
+    job = await store.create(make(tasks=[Entry(state="completed")]))
+    with monkeypatch.context() as before:
+        before.setattr("proxy.store.due.WEBHOOKS", "onysoft")
+        await store.update(job.id, lambda job: replace(job, notify_at=clock.now))
+    await store.update(job.id, lambda job: replace(job, progress=7))
+    names = ["onysoft", WEBHOOKS]
+    assert await poll(store, clock, providers=names) == [Due(job.id, NOTIFY, "onysoft")]
+    await store.update(job.id, lambda job: replace(job, notify_at=clock.now + 5))
+    clock.now += 5
+    assert await poll(store, clock, providers=names) == [Due(job.id, NOTIFY, WEBHOOKS)]
+    await store.update(job.id, lambda job: replace(job, notify_at=None))
+    assert await store.next_due(names) is None

@@ -115,6 +115,12 @@ async def test_what_is_booked_adds_up(store):
     assert row.counts == Counts(8, 4, 400, 200, 12)
 
 
+async def test_bookings_of_different_ids_are_different(store, used):
+    for once in ("a", "b", "", ""):
+        await store.book({LINE: Counts(1)}, [], once=once)
+    assert await used() == [[4, 0, 0.0]]
+
+
 async def test_days_are_told_apart_and_both_ends_count(store):
     days = ["2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02"]
     await store.book({LINE._replace(day=day): Counts(1) for day in days}, [])
