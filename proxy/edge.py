@@ -149,6 +149,7 @@ def _safe(value: str) -> bytes:
 
 def forget(exc: BaseException | None) -> None:
     """Let go of what an exception's traces hold: kept in a frame that they hold, it would be a cycle."""
-    while exc is not None and exc.__traceback__ is not None:  # a chain may come back to its beginning
+    # A chain may come back to its beginning: what has no trace any more was there before.
+    while exc is not None and exc.__traceback__ is not None:
         exc.__traceback__ = None
         exc = exc.__cause__ or exc.__context__
