@@ -15,7 +15,7 @@ from tests.fuzzing import examples
 from translators import TRANSLATORS
 from translators.core import Answer, Asset, Call, Capability, Seen, State, Task, Translator
 from translators.errors import Fault, FaultKind, MalformedReply
-from translators.looks import chunk_fits, complete_enough
+from translators.looks import chunk_fits, completion_fits
 from translators.mending import mend_chunk, mend_completion
 from translators.textchat import chunks, completion, cut_at_stop, fits
 
@@ -116,7 +116,7 @@ def test_questions(row: Translator, body: Any) -> None:
 @given(body=BODIES.filter(lambda one: isinstance(one, dict)))
 def test_what_is_mended_is_as_openai_describes_it(body: dict[str, Any]) -> None:
     try:
-        assert complete_enough(orjson.dumps(mend_completion(body, **TOP)))  # type: ignore[arg-type]
+        assert completion_fits(mend_completion(body, **TOP))  # type: ignore[arg-type]
     except MalformedReply as exc:
         assert str(exc)
     try:
@@ -141,7 +141,7 @@ def test_answers_in_words(text: str, wanted: Any, schema: Any, stop: Any) -> Non
     assert text.startswith(cut)
     made = list(chunks([cut], prompt_chars=3, include_usage=True, **TOP))  # type: ignore[arg-type]
     assert all(map(chunk_fits, made))
-    assert complete_enough(orjson.dumps(completion([cut], prompt_chars=3, **TOP)))  # type: ignore[arg-type]
+    assert completion_fits(completion([cut], prompt_chars=3, **TOP))  # type: ignore[arg-type]
     try:
         assert fits(text, wanted) in text
     except MalformedReply as exc:
