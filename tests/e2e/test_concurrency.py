@@ -69,10 +69,10 @@ async def test_clients_that_leave_free_their_places(gateways: Sandbox, shared: P
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await double.until(lambda d: not d.active)
 
     await leave(60)
     await leave(60)
-    await double.until(lambda d: not d.active)
     assert all(one.disconnected for one in double.log)
     async with shared.async_http() as client:
         assert (await client.post(CHAT, json=body("chat-openai"))).status_code == 200
