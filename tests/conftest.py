@@ -4,8 +4,9 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import httpx
 import hypothesis
@@ -30,23 +31,33 @@ def all_gateways() -> Iterator[Sandbox]:
         yield sandbox
 
 
+SETTING_TYPES = (str, int, float, set, dict, FileOptions, type(None))
+NO_SETTINGS = {"active", "key", "loop", "origin", "tasks", "variants"}
+
+
 @pytest.fixture(scope="session")
-def usual_files(all_gateways: Sandbox) -> dict[str, FileOptions]:
-    """How each double serves its files until a test says otherwise."""
-    return {name: replace(double.files) for name, double in all_gateways.doubles.items()}
+def usual_settings(all_gateways: Sandbox) -> dict[str, dict[str, Any]]:
+    """How each double is set until a test says otherwise."""
+    return {
+        name: {
+            setting: deepcopy(value)
+            for setting, value in vars(double).items()
+            if isinstance(value, SETTING_TYPES) and setting not in NO_SETTINGS
+            if not setting.startswith("_")
+        }
+        for name, double in all_gateways.doubles.items()
+    }
 
 
 @pytest.fixture
-def gateways(all_gateways: Sandbox, usual_files: dict[str, FileOptions]) -> Iterator[Sandbox]:
+def gateways(all_gateways: Sandbox, usual_settings: dict[str, dict[str, Any]]) -> Iterator[Sandbox]:
     """Doubles of every gateway, at once done with every task, and as their pages say."""
     for name, double in all_gateways.doubles.items():
         double.reset()
         double.fetched.clear()
         double.callbacks.clear()
-        double.files = replace(usual_files[name])
-        double.balance, double.rpm = 123.4, None
         double.variants.clear()
-        double.ready_after_polls = None
+        vars(double).update(deepcopy(usual_settings[name]))
         double.timing = dict.fromkeys(double.timing, 0.0)
     yield all_gateways
     for double in all_gateways.doubles.values():
