@@ -1,7 +1,7 @@
 """`python -m bench.peers`: other gateways beside Anygate and nginx, under the same load, in one run.
 
 Each is set up once in an environment of its own under .bench/; one that cannot be is left out, and
-why is printed. They run as their documentation starts them, with one worker, their logs turned down.
+why is printed. They run as their documentation starts them, with one worker.
 """
 
 import os
@@ -29,13 +29,14 @@ _TARGETS = {"LiteLLM": 75, "Portkey": 5}  # times their throughput of plain chat
 
 @dataclass(frozen=True)
 class Peer:
-    """`needs`: commands that set it up, `install`: that do; `start`: its command for (folder, port, upstream);
-    `model` and `headers`: how it is asked for what is `m` at Anygate."""
+    """`needs`: commands that set it up, `install`: that do; `version`: one that prints it; `start`: its command
+    for (folder, port, upstream); `model` and `headers`: how it is asked for what is `m` at Anygate."""
 
     name: str
     needs: tuple[str, ...]
     install: Sequence[Sequence[str]]
     made: Path
+    version: Sequence[str]
     start: Callable[[Path, int, int], list[str]]
     model: str = "m"
     env: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +93,8 @@ _PORTKEY = (
     HOME / "portkey" / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
 )
 _LITELLM = HOME / "litellm"
+_LITELLM_VERSION = "from importlib.metadata import version; print(version('litellm'))"
+_BIFROST_VERSION = f"go version -m {HOME}/bin/bifrost-http | awk '$1 == \"mod\" {{print $3}}'"
 PEERS = (
     Peer(
         "LiteLLM",
@@ -101,14 +104,16 @@ PEERS = (
             (str(_LITELLM / "bin" / "pip"), "install", "--quiet", "litellm[proxy]"),
         ),
         _LITELLM / "bin" / "litellm",
+        (f"{_LITELLM}/bin/python", "-c", _LITELLM_VERSION),
         _litellm,
-        env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"},
+        env={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     ),
     Peer(
         "Portkey",
         ("node", "npm"),
         (("npm", "install", "--silent", "--prefix", str(HOME / "portkey"), "@portkey-ai/gateway"),),
         _PORTKEY,
+        ("node", "-p", f"require('{_PORTKEY.parent.parent / 'package.json'}').version"),
         _portkey,
         headers=_portkey_headers,
     ),
@@ -117,6 +122,7 @@ PEERS = (
         ("go",),
         (("go", "install", "github.com/maximhq/bifrost/transports/bifrost-http@latest"),),
         HOME / "bin" / "bifrost-http",
+        ("sh", "-c", _BIFROST_VERSION),
         _bifrost,
         model="openai/m",
         # the variables of the Go toolchain: everything of it stays below
@@ -144,7 +150,8 @@ def main() -> int:
             return 1
     print(f"\n{report.table(figures)}\n")
     if not quick:
-        report.write("peers", figures, servers.versions(), time.monotonic() - began)
+        machine = servers.versions() | _versions(there)
+        report.write("peers", figures, machine, time.monotonic() - began)
         plot.write()
     return 0
 
@@ -166,6 +173,13 @@ def _set_up(peer: Peer) -> bool:
             print(f"{peer.name} is left out: {' '.join(command[:3])} …:", *said, sep="\n  ")
             return False
     return peer.made.exists()
+
+
+def _versions(there: Sequence[Peer]) -> dict[str, str]:
+    return {
+        peer.name: subprocess.run(peer.version, capture_output=True, text=True).stdout.strip()
+        for peer in there
+    }
 
 
 def compare(run: Run, peers: Sequence[Peer], stack: ExitStack) -> list[Figure]:

@@ -11,6 +11,7 @@ from typing import Any
 from bench.measure import Figure
 from bench.process import ROOT
 
+_MACHINE = {"cpu", "cores", "python"}
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
 _MARKS = {True: "✓", False: "✗", None: ""}
@@ -71,8 +72,9 @@ def into_page(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def _where(machine: Mapping[str, str]) -> str:
-    nginx = f", nginx {machine['nginx']}" if "nginx" in machine else ""
-    return f"Measured on {machine['cores']} cores of an {machine['cpu']}, Python {machine['python']}{nginx}."
+    others = (f", {name} {its}" for name, its in machine.items() if name not in _MACHINE)
+    where = f"{machine['cores']} cores of an {machine['cpu']}, Python {machine['python']}"
+    return f"Measured on {where}{''.join(others)}."
 
 
 def _plain(one: Figure) -> dict[str, Any]:
