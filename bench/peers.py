@@ -1,7 +1,7 @@
 """`python -m bench.peers`: other gateways beside Anygate and nginx, under the same load, in one run.
 
-Each is set up once in an environment of its own under .bench/; one that cannot be is left out, and
-why is printed. They run as their documentation starts them, with one worker.
+Each is set up once in an environment of its own under .bench/; one that cannot be is left out, and why is
+printed. One worker each, with keys, metrics and access log as Anygate where its documentation has them.
 """
 
 import os
@@ -55,12 +55,12 @@ def _litellm(folder: Path, port: int, upstream: int) -> list[str]:
             {
                 "model_list": [{"model_name": "m", "litellm_params": model}],
                 "general_settings": {"master_key": KEY},
-                "litellm_settings": {"telemetry": False},
+                "litellm_settings": {"telemetry": False, "callbacks": ["prometheus"]},
             }
         )
     )
-    command = str(HOME / "litellm" / "bin" / "litellm")
-    return [command, "--config", str(path), "--host", "127.0.0.1", "--port", str(port)]
+    command = [f"{_LITELLM}/bin/litellm", "--config", str(path), "--host", "127.0.0.1"]
+    return [*command, "--port", str(port)]
 
 
 def _portkey(folder: Path, port: int, upstream: int) -> list[str]:
@@ -101,7 +101,7 @@ PEERS = (
         (sys.executable,),
         (
             (sys.executable, "-m", "venv", str(_LITELLM)),
-            (str(_LITELLM / "bin" / "pip"), "install", "--quiet", "litellm[proxy]"),
+            (f"{_LITELLM}/bin/pip", "install", "-q", "litellm[proxy]", "prometheus-client"),
         ),
         _LITELLM / "bin" / "litellm",
         (f"{_LITELLM}/bin/python", "-c", _LITELLM_VERSION),
