@@ -103,6 +103,12 @@ class Exchange(httpx.AsyncByteStream):
             if self._full:
                 return False
 
+    def enough(self) -> None:
+        """Have a `flow` that waits return false."""
+        if self._sink is not None:
+            self._sink, self._full = None, True
+            self._wake()
+
     async def aclose(self) -> None:
         self.close()
 

@@ -18,15 +18,17 @@ from translators.framing import encode
 T = TypeVar("T")
 
 _COMMENT = b": keep-alive\n\n"
-_HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no",  # nginx would hold the events back otherwise
-}
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold the events back otherwise
+]
 
 
 class Source(Protocol):
-    """Where events come from."""
+    """Where events come from. `enough()`: has a `pour` return false that waits for more; None where it cannot."""
+
+    enough: Callable[[], None] | None
 
     async def pour(self, write: Callable[[bytes], bool]) -> bool:
         """Write events, until their end (true) or until `write` returns false; called again, it goes on."""
@@ -34,6 +36,8 @@ class Source(Protocol):
 
 class Each:
     """The events of an iterator."""
+
+    enough: Callable[[], None] | None = None
 
     def __init__(self, events: AsyncIterator[bytes]) -> None:
         self._events = events
@@ -48,18 +52,19 @@ class Each:
 class EventStream(Response):
     """Writes events until there are no more. An exception there becomes one error event, and the end.
 
-    `first`: the first event where it has been waited for already; `close`: run whatever happens.
+    `first`: what `begun` gave; `close`: run whatever happens.
     """
 
     def __init__(
         self,
         events: Source,
         *,
-        first: asyncio.Task[bytes] | None = None,
+        first: "Begun" = b"",
         close: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        super().__init__(headers=_HEADERS)
-        del self.headers["content-length"]
+        self.status_code = 200
+        self.background = None
+        self.raw_headers = list(_HEADERS)
         self._events = events
         self._first = first
         self._close = close
@@ -90,11 +95,13 @@ class EventStream(Response):
     async def _write(self, writer: "Writer", exchange: Exchange) -> None:
         failure: Exception | None = None
         try:
-            if self._first is not None:
-                if not self._first.done():
-                    writer.comment()
-                first = await self._first
-                if first and self.attempt is not None:
+            first = self._first
+            if first is None or (isinstance(first, asyncio.Task) and not first.done()):
+                writer.comment()
+            if isinstance(first, asyncio.Task):
+                first = await first
+            if first:
+                if self.attempt is not None:
                     self.attempt.answers()
                 await writer.say(first)
             while not await self._events.pour(writer.put):
@@ -110,7 +117,7 @@ class EventStream(Response):
     async def _end(self) -> None:
         if self.attempt is not None:
             self.attempt.left()
-        if self._first is not None and not self._first.done():
+        if isinstance(self._first, asyncio.Task) and not self._first.done():
             self._first.cancel()
             await asyncio.gather(self._first, return_exceptions=True)
         if self._close is not None:
@@ -175,25 +182,29 @@ class Writer:
         self._timer = self._turn.line.loop.call_later(wait, self._tick)
 
 
-async def begun(events: Source, wait: float) -> asyncio.Task[bytes]:
+# The first events; None where there were none in time; a task that still waits for them.
+Begun = bytes | asyncio.Task[bytes] | None
+
+
+async def begun(events: Source, wait: float) -> Begun:
     """The first events, waited for up to `wait` seconds: until they come, an error can still be a status.
 
-    Raises what comes instead of them; a task that is still running comes back as it is.
+    Raises what comes instead of them.
     """
+    if events.enough is None:
+        return await _begun_aside(events, wait)
+    timer = asyncio.get_running_loop().call_later(wait, events.enough)
+    try:
+        return await _first(events)
+    finally:
+        timer.cancel()
+
+
+async def _begun_aside(events: Source, wait: float) -> asyncio.Task[bytes]:
+    """In a task, which goes on where it was not done in time: the source would not bear to be interrupted."""
 
     async def first() -> bytes:
-        out: list[bytes] = []
-
-        def keep(piece: bytes) -> bool:
-            out.append(piece)
-            return False
-
-        try:
-            await events.pour(keep)
-        except Exception:
-            if not out:  # else it is for who pours on
-                raise
-        return b"".join(out)
+        return await _first(events) or b""
 
     task = asyncio.ensure_future(first())
     try:
@@ -205,6 +216,23 @@ async def begun(events: Source, wait: float) -> asyncio.Task[bytes]:
     if done:
         task.result()
     return task
+
+
+async def _first(events: Source) -> bytes | None:
+    """None: it had enough before there were any."""
+    out: list[bytes] = []
+
+    def keep(piece: bytes) -> bool:
+        out.append(piece)
+        return False
+
+    try:
+        ended = await events.pour(keep)
+    except Exception:
+        if not out:  # else it is for who pours on
+            raise
+        ended = False
+    return b"".join(out) if out or ended else None
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

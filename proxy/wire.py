@@ -1,7 +1,7 @@
 """Bodies on the wire: what is sent as a form, what is read of an answer, and how it can fail."""
 
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -67,6 +67,9 @@ def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
 class _Each:
     """A body that is read piece by piece, as an exchange's `flow` has it."""
 
+    enough: Callable[[], None] | None = None
+    complete = False
+
     def __init__(self, body: AsyncIterator[bytes]) -> None:
         self._body = body
 
@@ -82,6 +85,14 @@ def flow_of(answer: httpx.Response) -> Exchange | _Each:
     stream = answer.stream
     plain = isinstance(stream, Exchange) and stream.identity
     return stream if isinstance(stream, Exchange) and plain else _Each(body_of(answer))
+
+
+def content_type(answer: httpx.Response) -> str:
+    """The Content-Type of an answer, without parsing the other headers; empty where it has none."""
+    if isinstance(answer.stream, Exchange):
+        values = [value for name, value in answer.stream.headers if name == b"content-type"]
+        return values[0].decode("latin-1") if values else ""
+    return str(answer.headers.get("content-type", ""))
 
 
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:

@@ -44,6 +44,7 @@ class Relay:
         tally: Tally | None = None,
     ):
         self._body = flow_of(answer)
+        self.enough: Callable[[], None] | None = self._body.enough
         self._framer = Framer()
         self._write: Write = _nowhere
         self._known = Likeness()
@@ -106,7 +107,7 @@ class Relay:
 
     async def drained(self) -> None:
         """Read what follows the end, which should be nothing: the connection can then be used again."""
-        if not self._done:
+        if not self._done or self._body.complete:
             return
         try:
             async with asyncio.timeout(_TAIL):
