@@ -3,6 +3,7 @@
 from starlette.requests import ClientDisconnect, Request
 
 from proxy.errors import INVALID, ApiError
+from proxy.exchange import given
 
 
 class Body:
@@ -13,7 +14,7 @@ class Body:
 
     def __init__(self, request: Request, limit: int) -> None:
         self._request, self._limit, self._length, self.more = request, limit, 0, True
-        said = request.headers.get("content-length", "")
+        said = given(request, b"content-length") or ""
         if said.isdecimal() and (len(said) > 18 or int(said) > limit):
             raise _too_large(limit)
 

@@ -139,23 +139,19 @@ class Driver:
         if wait > 0:
             raise Throttled(account.name, wait)
 
-    async def send(
+    def send(
         self, account: Account, request: httpx.Request, read: float | None
-    ) -> httpx.Response:
+    ) -> Awaitable[httpx.Response]:
         """The answer of a gateway, its body unread; raises Unreachable or Lost."""
         timeout = account.timeout
         request.extensions["timeout"] = timeout if read is None else {**timeout, "read": read}
-        return await self._handle(self._named, request, account.title)
+        return self._handle(self._named, request, account.title)
 
-    async def _handle(
+    def _handle(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, who: str
-    ) -> httpx.Response:
-        if self._tracer is None:
-            return await _handle(transport, request, who)
-        with self._tracer.asking(who, request) as span:
-            answer = await _handle(transport, request, who)
-            span.set_attribute("http.response.status_code", answer.status_code)
-            return answer
+    ) -> Awaitable[httpx.Response]:
+        answer = _handle(transport, request, who)
+        return answer if self._tracer is None else _traced(self._tracer, who, request, answer)
 
     async def native(self, account: Account, request: Request) -> httpx.Request:
         """The request as it goes out: JSON, a form with its files, or a GET."""
@@ -227,6 +223,15 @@ async def _handle(
         raise Unreachable(f"{who} cannot be reached", timed_out=timed_out) from exc
     except httpx.HTTPError as exc:
         raise lost(exc, who) from exc
+
+
+async def _traced(
+    tracer: Tracer, who: str, request: httpx.Request, answer: Awaitable[httpx.Response]
+) -> httpx.Response:
+    with tracer.asking(who, request) as span:
+        found = await answer
+        span.set_attribute("http.response.status_code", found.status_code)
+        return found
 
 
 def _parsed(raw: bytes) -> tuple[bytes, Any]:

@@ -2,6 +2,8 @@
 
 import logging
 import traceback
+from functools import lru_cache
+from itertools import starmap
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -81,7 +83,7 @@ class Edge:
         self._service.metrics.begun += 1
         exchange.logged = self._service.config.server.log_requests
         # Of a header that is there twice the first counts, as for whoever reads the list.
-        headers = dict(reversed(scope["headers"]))
+        headers = exchange.given = dict(reversed(scope["headers"]))
         gate = self._service.runtime.gate
         gate.check_page(headers)
         if scope["path"].startswith("/v1/"):
@@ -116,8 +118,12 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
 
 def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """What every answer has, whoever made it."""
-    headers = [(n.encode(), _safe(v)) for n, v in exchange.headers.items()]
-    return [(b"x-request-id", exchange.id.encode()), *headers]
+    return [(b"x-request-id", exchange.id.encode()), *starmap(_raw, exchange.headers.items())]
+
+
+@lru_cache(maxsize=1024)
+def _raw(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.encode(), _safe(value)
 
 
 def _from_http(exc: HTTPException) -> ApiError:

@@ -1,6 +1,7 @@
 """What one request carries with it from the edge to its endpoint and into the log."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request. `headers`: of its answer, whatever that turns out to be; `delivers`: the id of the job
-    whose outcome that answer tells; `tally`: of a request that passes through; `place`: among those of its
-    client that are under way, where they are limited; `first_byte`: seconds until the answer's body began;
-    `streamed`: that is events; `asked`: what its body holds, where the
-    access log is to tell it (`logged`)."""
+    """One request.
+
+    `given`: its headers, named in lower case; `headers`: of its answer, whatever that turns out to be;
+    `delivers`: the id of the job whose outcome that answer tells; `tally`: of a request that passes through;
+    `place`: among those of its client that are under way, where they are limited; `first_byte`: seconds until
+    the answer's body began; `streamed`: that is events; `asked`: what its body holds, where the access log is
+    to tell it (`logged`).
+    """
 
     service: "Service"
     id: str = field(default_factory=lambda: f"req_{getrandbits(96):024x}")
     started: float = field(default_factory=time.monotonic)
+    given: Mapping[bytes, bytes] = field(default_factory=dict)
     client: Client = ANONYMOUS
     endpoint: str = "other"
     provider: str = ""
@@ -76,3 +81,9 @@ def exchange_of(request: Request) -> Exchange:
     exchange = request.scope["anygate"]
     assert isinstance(exchange, Exchange)
     return exchange
+
+
+def given(request: Request, name: bytes) -> str | None:
+    """A header of the request, by its name in lower case."""
+    value = exchange_of(request).given.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -16,7 +16,7 @@ from proxy.runtime import Runtime, Transports
 from proxy.transport import Http1Transport
 from translators import TRANSLATORS
 from translators.core import Capability, FormText, Hosted, Params, Source
-from translators.plan import options_in
+from translators.options import options_in
 from translators.specs import from_text
 
 _SAMPLES: Mapping[str, Mapping[str, Any]] = {

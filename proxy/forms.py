@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from proxy.bodies import Body
 from proxy.errors import ApiError, invalid
-from proxy.exchange import exchange_of
+from proxy.exchange import exchange_of, given
 from proxy.sniff import HEAD, OCTETS, essence, sniff
 from translators.core import FormText, Source, from_json
 from translators.errors import type_name
@@ -54,7 +54,7 @@ async def read_params(request: Request, limit: int) -> dict[str, Any]:
 
     Raises ApiError as `read_json` does: names that contradict each other are an invalid_type.
     """
-    kind = request.headers.get("content-type")
+    kind = given(request, b"content-type")
     if essence(kind) == _FORM:
         return _kept(request, await _read_form(Body(request, limit), kind or ""))
     return _kept(request, await _read_object(request, limit, f"application/json or {_FORM}"))
@@ -75,7 +75,7 @@ def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _read_object(request: Request, limit: int, types: str) -> dict[str, Any]:
-    kind = request.headers.get("content-type")
+    kind = given(request, b"content-type")
     if kind != "application/json":
         _check_json_type(kind, types)
     raw: bytes | str = await Body(request, limit).whole()
@@ -90,7 +90,9 @@ async def _read_object(request: Request, limit: int, types: str) -> dict[str, An
     del raw
     if not isinstance(value, dict):
         raise invalid(f"The body must be an object, not {type_name(value)}.", code="invalid_type")
-    return {name: one for name, one in value.items() if one is not None}
+    if None in value.values():
+        return {name: one for name, one in value.items() if one is not None}
+    return value
 
 
 def _check_json_type(kind: str | None, types: str) -> None:

@@ -15,7 +15,8 @@ from proxy.errors import ApiError, invalid, not_found
 from proxy.redact import Redactor
 from translators.core import Call, Capability, Params
 from translators.errors import TranslationError, UnsupportedParameter
-from translators.plan import Plan, options_in, plan
+from translators.options import options_in
+from translators.plan import Plan, plan
 
 # What a model at a gateway may be called: it goes into bodies, logs and headers.
 _MODEL = re.compile(r"[A-Za-z0-9](?:[\w.:@+~-]|/(?!\.\.?(?:/|$)))*", re.ASCII)

@@ -51,9 +51,7 @@ class Each:
 
 class EventStream(Response):
     """Writes events until there are no more. An exception there becomes one error event, and the end.
-
-    `first`: what `begun` gave; `close`: run whatever happens.
-    """
+    `first`: what `begun` gave; `close`: run whatever happens."""
 
     def __init__(
         self,
@@ -127,9 +125,8 @@ class EventStream(Response):
 class Writer:
     """Writes events to a client, and a comment into silences.
 
-    Straight to the connection, in a call that does not wait; but where something is settled at the end
-    of the answer, by way of whoever does that.
-    """
+    Straight to the connection, in a call that does not wait; where something is settled at the answer's end, by
+    way of whoever does that."""
 
     def __init__(self, turn: Turn, send: Send, exchange: Exchange) -> None:
         self._turn = turn
@@ -191,9 +188,9 @@ async def begun(events: Source, wait: float) -> Begun:
 
     Raises what comes instead of them.
     """
-    if events.enough is None:
+    if (enough := events.enough) is None:
         return await _begun_aside(events, wait)
-    timer = asyncio.get_running_loop().call_later(wait, events.enough)
+    timer = asyncio.get_running_loop().call_later(wait, enough)
     try:
         return await _first(events)
     finally:

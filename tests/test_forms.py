@@ -35,7 +35,7 @@ def request(chunks: Iterable[bytes], kind: str | None, length: int | None = None
         return messages.pop(0)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
-    scope["anygate"] = Exchange(cast(Any, None))
+    scope["anygate"] = Exchange(cast(Any, None), given=dict(headers))
     return Request(scope, receive)
 
 
@@ -137,7 +137,8 @@ class TestJson:
         async def receive() -> dict[str, Any]:
             return {"type": "http.disconnect"}
 
-        scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
+        exchange = Exchange(cast(Any, None), given={b"content-type": b"application/json"})
+        scope = {"type": "http", "headers": [], "anygate": exchange}
         with pytest.raises(ClientDisconnect):
             await read_json(Request(scope, receive), 10)
 

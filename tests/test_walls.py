@@ -20,7 +20,7 @@ ROWS = ("ai_gate_one", "aigate_shop", "apiin_one", "onysoft", "openai")
 SHARED = {"values", "core", "specs", "fields", "convert", "files", "framing", "errors"}
 SHARED |= {"textchat", "schemas", "openai", "openai_shapes", "mending", "looks"}
 # What the proxy may know of translators beside the table itself.
-SEEN_BY_PROXY = {"core", "errors", "plan", "specs", "convert", "files", "fields"}
+SEEN_BY_PROXY = {"core", "errors", "plan", "options", "specs", "convert", "files", "fields"}
 SEEN_BY_PROXY |= {"framing", "textchat", "mending", "looks", "likeness"}
 
 

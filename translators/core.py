@@ -41,11 +41,11 @@ class Poll:
 NOTHING_ORDERED = Ordered()
 
 
-def _nothing_ordered(body: Params) -> Ordered:
+def nothing_ordered(body: Params) -> Ordered:
     return NOTHING_ORDERED
 
 
-def _price_unknown(body: Params, call: Call) -> float | None:
+def price_unknown(body: Params, call: Call) -> float | None:
     return None
 
 
@@ -80,8 +80,8 @@ class Operation:
     needs: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
-    ordered: Callable[[Params], Ordered] = _nothing_ordered
-    price: Callable[[Params, Call], float | None] = _price_unknown
+    ordered: Callable[[Params], Ordered] = nothing_ordered
+    price: Callable[[Params, Call], float | None] = price_unknown
     result_price: Callable[[Task], float] | None = None
     credits: str | None = None
 
@@ -217,4 +217,6 @@ __all__ = [
     "bearer",
     "from_json",
     "no_header",
+    "nothing_ordered",
+    "price_unknown",
 ]

@@ -8,17 +8,17 @@ from translators.core import (
     JSON,
     NOTHING_ORDERED,
     Call,
-    FormText,
     Operation,
     Ordered,
     Request,
     Source,
     Translator,
+    nothing_ordered,
+    price_unknown,
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
 from translators.fields import DROP, MODEL, OPTIONS, build, param_of, protected_in, sources_of
 from translators.files import holds_file, reference_param, within
-from translators.specs import from_text
 
 _A_DAY = 86_400  # seconds: nothing that long is ordered
 
@@ -98,8 +98,13 @@ def plan(
     model, operation = row.find(call, mode)
     if model != call.model:
         call = replace(call, model=model)
-    if _names(operation).through and None not in call.params.values():
+    names = _names(operation)
+    if names.through and None not in call.params.values():
         body, dropped = {**call.params, "model": model}, list[str]()
+        if names.bare and not call.options and row.max_request is None:
+            return Plan(
+                model, operation, Request(operation.method, operation.path, body), NOTHING_ORDERED
+            )
     else:
         body, dropped = _translated(operation, call, handled)
     body = _with_options(operation, call, body)
@@ -107,8 +112,8 @@ def plan(
         _check_files(operation, body)
     if row.max_request is not None and operation.read is not None:
         body = within(body, row.max_request)
-    for names in operation.needs:
-        first, *others = names.split("|")
+    for wanted in operation.needs:
+        first, *others = wanted.split("|")
         if all(body.get(name) in (None, "", []) for name in (first, *others)):
             raise MissingParameter(_wanted(operation, call, first))
     return Plan(
@@ -194,11 +199,12 @@ def _others(
 
 class _Names(NamedTuple):
     """What an operation understands, and what nobody may set; `through`: its table is nothing but the model,
-    so that parameters are the body."""
+    so that parameters are the body; `bare`: nor has it anything else that looks at them."""
 
     known: frozenset[str]
     protected: frozenset[str]
     through: bool
+    bare: bool
     operation: Operation
 
 
@@ -209,7 +215,9 @@ def _names(operation: Operation) -> _Names:
         table = operation.table
         known = sources_of(table) | frozenset(operation.accepts)
         through = operation.open and operation.read is None and table == {"model": MODEL}
-        made = _Names(known, protected_in(table), through, operation)
+        told = operation.ordered is not nothing_ordered or operation.price is not price_unknown
+        bare = through and not (operation.form or operation.needs or told)
+        made = _Names(known, protected_in(table), through, bare, operation)
         _known[id(operation)] = made
     return made
 
@@ -226,21 +234,3 @@ def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:
         if name in protected or name == "model":
             raise UnsupportedParameter(f"provider_options.{name}", "it is not the client's to set")
     return {**body, **call.options}
-
-
-def options_in(value: Any) -> JSON:
-    """`provider_options` as a mapping; a form's texts there become what they spell."""
-    if isinstance(value, FormText):
-        value = from_text(value)
-    if not isinstance(value, Mapping):
-        raise InvalidType("provider_options", "object", value)
-    return {name: _spelt(one) for name, one in value.items()}
-
-
-def _spelt(value: Any) -> Any:
-    """A form's texts at any depth as what they spell: no table knows their types."""
-    if isinstance(value, FormText):
-        return from_text(value)
-    if isinstance(value, Mapping):
-        return {name: _spelt(one) for name, one in value.items()}
-    return [_spelt(one) for one in value] if isinstance(value, list) else value

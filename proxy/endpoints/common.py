@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from proxy.errors import ApiError, invalid
+from proxy.exchange import given
 from translators.core import JSON, FormText, Params, Source
-from translators.plan import options_in
+from translators.options import options_in
 from translators.specs import from_text
 
 WAIT = 540.0  # seconds that a waiting endpoint waits for a client that names no timeout
@@ -129,12 +130,12 @@ def number_in_query(request: Request, name: str, default: int, low: int, high: i
 
 def waiting_time(request: Request) -> float:
     """Seconds that a waiting endpoint waits: nine tenths of the client's own timeout."""
-    return min(0.9 * _header_number(request, "x-stainless-read-timeout", WAIT / 0.9), 86_400.0)
+    return min(0.9 * _header_number(request, b"x-stainless-read-timeout", WAIT / 0.9), 86_400.0)
 
 
 def retry_count(request: Request) -> int:
     """How often the client's SDK has repeated this request by itself."""
-    return int(_header_number(request, "x-stainless-retry-count", 0))
+    return int(_header_number(request, b"x-stainless-retry-count", 0))
 
 
 def fingerprint(path: str, params: Params) -> str:
@@ -153,9 +154,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value))
 
 
-def _header_number(request: Request, name: str, default: float) -> float:
+def _header_number(request: Request, name: bytes, default: float) -> float:
     try:
-        value = float(request.headers.get(name, ""))
+        value = float(given(request, name) or "")
     except ValueError:
         return default
     return value if math.isfinite(value) and 0 < value < 1e6 else default

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from proxy.endpoints.common import fingerprint, retry_count, waiting_time
 from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
-from proxy.exchange import Exchange, exchange_of
+from proxy.exchange import Exchange, exchange_of, given
 from proxy.jobs.notify import checked
 from proxy.jobs.outcome import ordered_price
 from proxy.limits import over_budget
@@ -73,7 +73,7 @@ async def place(request: Request, wish: Wish) -> Job:
         stored = await service.jobs.start_job(
             job,
             hosted,
-            key=request.headers.get("idempotency-key") or None,
+            key=given(request, b"idempotency-key") or None,
             retry=retry_count(request),
             budget=exchange.client.budget,
         )

@@ -22,7 +22,8 @@ from translators.errors import (
     UnsupportedParameter,
 )
 from translators.fields import DROP, KEY, MODEL, OPTIONS, const, extra, take
-from translators.plan import HINTS, Plan, options_in, plan
+from translators.options import options_in
+from translators.plan import HINTS, Plan, plan
 from translators.specs import integer
 
 
