@@ -13,7 +13,6 @@ import asyncio
 import os
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
@@ -36,9 +35,9 @@ from proxy.ranges import (
     relayed,
     wanted,
 )
+from proxy.room import Room
 from proxy.sniff import HEAD, extension, sniff, told, type_of
 
-_DEAD: Final = 3600.0  # seconds after which an unfinished file has no writer any more
 _NAME: Final = re.compile(r"[ku]_[A-Za-z0-9_-]{32}\.[a-z0-9]{1,8}")
 _ANY_SIZE: Final = 1 << 62
 
@@ -50,6 +49,7 @@ class Media:
         self._folder = folder
         self._public = folder / "public"
         self._max_bytes = max_bytes
+        self._room = Room(folder, self._public, max_bytes)
 
     async def save(
         self, data: bytes | AsyncIterator[bytes], mime: str, *, upload: bool = False
@@ -208,23 +208,8 @@ class Media:
     def _finish(self, file: BinaryIO, part: Path, name: str) -> None:
         file.flush()
         os.fsync(file.fileno())
+        size = file.tell()
         file.close()
         part.rename(self._folder / name)
         if name.startswith("k_"):
-            self._make_room(name)
-
-    def _make_room(self, newest: str) -> None:
-        """Evict the oldest results; other workers may do the same at the same time."""
-        kept = []
-        for path in self._folder.iterdir():
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                if path.name.startswith("k_"):
-                    kept.append((path.name == newest, status.st_mtime_ns, status.st_size, path))
-                elif path.suffix == ".part" and status.st_mtime < time.time() - _DEAD:
-                    path.unlink()
-        excess = sum(size for _, _, size, _ in kept) - self._max_bytes
-        for is_newest, _, size, path in sorted(kept):
-            if excess > 0 and not is_newest:
-                unlink([self._public / path.name, path])
-                excess -= size
+            self._room.taken(name, size)

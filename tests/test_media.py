@@ -214,6 +214,21 @@ class TestStore:
         assert files(media) == sorted([upload, names[1], newest])
         assert list((media._folder / "public").iterdir()) == []
 
+    async def test_the_folder_is_not_looked_through_for_each_result(
+        self, media: Media, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ten thousand kept pictures made each further one read ten thousand names."""
+        looks: list[object] = []
+        scan = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scan(path))
+        for _ in range(200):
+            await media.save(bytes(100), "image/png")
+        assert len(looks) < 10
+        for _ in range(60):
+            await media.save(bytes(10_000), "image/png")
+            kept = [one for one in media._folder.iterdir() if one.name.startswith("k_")]
+            assert sum(one.stat().st_size for one in kept) <= 100_000
+
     async def test_a_result_is_kept_however_large(self, media: Media) -> None:
         older = await media.save(b"x", "video/mp4")
         name = await media.save(bytes(100_001), "video/mp4")
