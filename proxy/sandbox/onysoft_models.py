@@ -40,7 +40,7 @@ class Model:
     def check(self, body: Mapping[str, Any]) -> None:
         """Refuse what the family does not take."""
         pictures = self._pictures()
-        prompt = c.text(1, 5000)
+        prompt = c.text(1)
         fields: Fields = {
             "model": c.need(c.text(1)),
             "prompt": c.need(prompt) if self.prompt else prompt,

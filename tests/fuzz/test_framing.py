@@ -1,10 +1,11 @@
 """The framing of server-sent events: any bytes, in any pieces."""
 
+import codecs
 import tracemalloc
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.events import CUTS, STREAMS, cut, heard
@@ -28,10 +29,11 @@ def test_pieces_make_no_difference(stream: bytes, cuts: list[int]) -> None:
 
 
 @examples(120)
+@example(stream=codecs.BOM_UTF8 + b'data: {"a": 1}\n\n')
 @given(stream=STREAMS)
 def test_it_reads_as_the_standard_says(stream: bytes) -> None:
     """But for two things: a tail without its empty line counts, and `data` without a colon does not."""
-    text = stream.decode("latin-1")
+    text = stream.removeprefix(codecs.BOM_UTF8).decode("latin-1")
     found = heard(text + "\n\n")
     told = [data.encode("latin-1") for data in found.data]
     ours = framed([stream])

@@ -12,6 +12,7 @@ _FAILURES = {
     *("generation_failed", "submission_ambiguous", "provider_rate_limited", "provider_error"),
     *("provider_unreachable", "provider_timeout", "provider_rejected", "malformed_response"),
     *("provider_auth_failed", "submission_lost"),
+    "provider_insufficient_quota",  # what a page says with its 429
 }
 
 
@@ -20,19 +21,25 @@ def audited(
 ) -> Iterator[str]:
     """Everything that does not add up, in words."""
     tags = _tagged(jobs, sandbox, ledger)
+    # Who repeats an order that a gateway has refused makes a new one: those come first.
+    jobs = sorted(jobs, key=_refused, reverse=True)
     by_tag = {tag: job for job in jobs if (tag := tags.get(job.id))}
+    again = Counter(tags[one.id] for one in jobs if one.id in tags and _refused(one))
     for job in jobs:
         # A conversation is not kept; where nobody took it, nothing says any more whose it was.
         if job.id not in tags and (job.kind != "chat" or any(one.task_id for one in job.tasks)):
             yield f"{job.id} has no order"
-    yield from (f"{tag} is {many} jobs" for tag, many in Counter(tags.values()).items() if many > 1)
+    known = Counter(tags.values())
+    for tag, many in known.items():
+        if many > 2 or many - again[tag] > 1:
+            yield f"{tag} is {many} jobs"
     for tag, asked in ledger.asked.items():
-        if asked.jobs and asked.jobs != {by_tag[tag].id if tag in by_tag else None}:
+        if not asked.jobs <= {job for job, its in tags.items() if its == tag}:
             yield f"{tag} was told of {asked.jobs}"
     for job in jobs:
         yield from _ended(job, sandbox)
     yield from _taken(by_tag, sandbox, ledger)
-    yield from _sent(ledger, submits)
+    yield from _sent(ledger, submits, known)
 
 
 def _tagged(jobs: Sequence[Job], sandbox: Sandbox, ledger: Ledger) -> dict[str, str]:
@@ -100,11 +107,17 @@ def _taken(by_tag: Mapping[str, Job], sandbox: Sandbox, ledger: Ledger) -> Itera
             yield f"{tag} was taken {many} times"
 
 
-def _sent(ledger: Ledger, submits: Sequence[Seen]) -> Iterator[str]:
+def _refused(job: Job) -> bool:
+    """Whether no gateway has taken anything of it, nor may have."""
+    codes = [(one.error or {}).get("code") for one in job.tasks if one.task_id is None]
+    return len(codes) == len(job.tasks) and not {None, "submission_ambiguous"} & set(codes)
+
+
+def _sent(ledger: Ledger, submits: Sequence[Seen], known: Mapping[str, int]) -> Iterator[str]:
     """Nothing sent again to a gateway that may have taken it."""
     sent = Counter((tag, seen.headers["host"]) for seen in submits if (tag := _tag(str(seen.body))))
     for (tag, _), many in sent.items():
-        if many > ledger.asked[tag].tasks:
+        if many > ledger.asked[tag].tasks * max(1, known[tag]):
             yield f"{tag} was sent {many} times to one gateway"
 
 
