@@ -16,7 +16,7 @@ from proxy.errors import Throttled, Unreachable
 from proxy.gets import get, headers_of
 from proxy.messages import Post, Prepared
 from proxy.tracing import Tracer
-from proxy.wire import AGENT, joined, lost, multipart, place_of, read_whole
+from proxy.wire import AGENT, joined, lost, multipart, place_of, plain_headers, read_whole
 from translators.core import Answer, Request, from_json
 
 _MAX_HOPS = 5
@@ -67,7 +67,7 @@ class Driver:
         sent = await self.native(account, request)
         async with Sending(self, account, sent, poll, read, first) as answer:
             said, body = _parsed(await read_whole(answer))
-        return Answer(answer.status_code, answer.headers, said, body)
+        return Answer(answer.status_code, plain_headers(answer), said, body)
 
     def exchange(
         self,

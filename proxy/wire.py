@@ -87,6 +87,13 @@ def flow_of(answer: httpx.Response) -> Exchange | _Each:
     return stream if isinstance(stream, Exchange) and plain else _Each(body_of(answer))
 
 
+def plain_headers(answer: httpx.Response) -> Mapping[str, str]:
+    """An answer's headers by their names in lower case, of which the last counts; httpx's own cost more."""
+    if isinstance(answer.stream, Exchange):
+        return {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.stream.headers}
+    return answer.headers
+
+
 def content_type(answer: httpx.Response) -> str:
     """The Content-Type of an answer, without parsing the other headers; empty where it has none."""
     if isinstance(answer.stream, Exchange):

@@ -152,8 +152,15 @@ def _replaced(value: Any, old: str, new: Hosted) -> Any:
     return new if isinstance(value, str) and value == old else value
 
 
+PLAIN = frozenset(
+    (str, int, float, bool, type(None))
+)  # what most values are: no file, nor holding one
+
+
 def holds_file(value: Any) -> bool:
     """Whether there is an upload in a value, at any depth."""
+    if type(value) in PLAIN:
+        return False
     if isinstance(value, Mapping):
         return any(map(holds_file, value.values()))
     return isinstance(value, Source) or (

@@ -1,7 +1,7 @@
 """From a call to the native request: the one path that every capability of every row takes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from translators.core import (
@@ -97,7 +97,8 @@ def plan(
     """
     model, operation = row.find(call, mode)
     if model != call.model:
-        call = replace(call, model=model)
+        kept = (call.params, call.given, call.options, call.key, call.callback)
+        call = Call(call.capability, model, *kept)  # `replace` takes ten times as long
     names = _names(operation)
     if names.through and None not in call.params.values():
         body, dropped = {**call.params, "model": model}, list[str]()

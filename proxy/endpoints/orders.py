@@ -66,7 +66,7 @@ async def place(request: Request, wish: Wish) -> Job:
         job = _job(exchange, wish, job_id, hosted).but(
             request=kept,
             media=list(files.names.values()),
-            fingerprint=fingerprint(request.url.path, wish.said),
+            fingerprint=fingerprint(request.scope["path"], wish.said),
             callback=secret,
             webhook=webhook,
         )
@@ -145,7 +145,8 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
         return wish.candidates
     callback = f"{public_url}/callbacks/{job_id}/{secret}" if public_url else None
     try:
-        found = runtime.router.candidates(wish.resolved, replace(wish.ask, callback=callback))
+        ask = wish.ask if callback is None else replace(wish.ask, callback=callback)
+        found = runtime.router.candidates(wish.resolved, ask)
     except (TranslationError, ApiError):
         if not wish.before:
             raise

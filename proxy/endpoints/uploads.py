@@ -10,6 +10,7 @@ from proxy.errors import INVALID, ApiError, GatewayDown
 from proxy.links import download
 from proxy.media import Media
 from translators.core import FormText, Hosted, Source
+from translators.files import PLAIN
 
 _LARGEST = 64 << 20  # bytes of a file that is fetched for a gateway which takes no URLs
 _LONGEST = 60.0  # seconds for one
@@ -117,7 +118,10 @@ class Uploads:
                 return {"$url": value.url}
             return {"$file": await self.name(value), "mime": value.mime}
         if isinstance(value, Mapping):
-            return {str(key): await self.frozen(one) for key, one in value.items()}
+            return {
+                str(key): one if type(one) in PLAIN else await self.frozen(one)
+                for key, one in value.items()
+            }
         if isinstance(value, list | tuple):
             return [await self.frozen(one) for one in value]
         return str(value) if isinstance(value, FormText) else value

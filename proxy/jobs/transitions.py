@@ -32,7 +32,9 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
     def change(job: Job) -> Job | None:
         if not job.tasks[index].submitting:
             return None
-        aimed = job.but(
+        tasks = list(job.tasks)
+        tasks[index] = tasks[index].but(state="sending", at=until, submitted_at=now)
+        return job.but(
             provider=aim.provider,
             target=aim.target,
             native=aim.native,
@@ -40,8 +42,8 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
             ordered=dict(aim.ordered),
             dropped=list(aim.dropped),
             status="in_progress" if long else job.status,
+            tasks=tasks,
         )
-        return aimed.with_task(index, state="sending", at=until, submitted_at=now)
 
     return change
 
