@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+# Compiled once, not by each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check format docs bench bench-long bench-peers bench-engines fuzz soak storm clean
 
 # Against the real gateways where a .env with their keys lies here, in the sandbox otherwise.
