@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(BENCHES), metavar="NAME")
     parser.add_argument("--list", action="store_true", help="the names that --only takes")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--long", action="store_true", help="the full numbers, some ten minutes")
     parser.add_argument(
         "--quick", action="store_true", help="a minute, to see that all of it works"

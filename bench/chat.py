@@ -102,7 +102,7 @@ def paced(run: Run) -> list[Figure]:
 
 
 def workers(run: Run) -> list[Figure]:
-    """CPU a request and a chunk with two workers, against one with the same store."""
+    """CPU a request and a chunk with two workers, against one with the same store and as much to do as each."""
     figures = []
     with ExitStack() as stack:
         up = stack.enter_context(servers.gateway(run.folder))
@@ -114,8 +114,8 @@ def workers(run: Run) -> list[Figure]:
                 servers.anygate(run.folder, up.port, name=name, workers=number, store=store)
             )
         for what, measure in (
-            ("request", lambda one: requests(run, one)),
-            ("chunk", chunks),
+            ("request", lambda one: requests(run, one, times=_workers(one))),
+            ("chunk", lambda one: chunks(one, times=_workers(one))),
         ):
             found = in_turn(run, list(made.values()), measure)
             times = ratio(found, "workers-2", "workers-1")
@@ -127,14 +127,19 @@ def workers(run: Run) -> list[Figure]:
     return figures
 
 
-def requests(run: Run, server: Process) -> Cost:
-    """Plain chat over 64 connections, after a moment to warm up."""
+def requests(run: Run, server: Process, times: int = 1) -> Cost:
+    """Plain chat over 64 connections, or some times as many, after a moment to warm up."""
     load(server, replace(PLAIN, connections=8, seconds=0.3))
-    return cost(server, replace(PLAIN, seconds=run.seconds))
+    return cost(server, replace(PLAIN, connections=times * PLAIN.connections, seconds=run.seconds))
 
 
-def chunks(server: Process) -> Cost:
-    return cost(server, STREAMS, per="chunks")
+def chunks(server: Process, times: int = 1) -> Cost:
+    many = replace(STREAMS, connections=times * STREAMS.connections, number=times * STREAMS.number)
+    return cost(server, many, per="chunks")
+
+
+def _workers(server: Process) -> int:
+    return int(server.name.rpartition("-")[2])
 
 
 def _rate(one: Cost) -> str:

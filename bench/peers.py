@@ -142,7 +142,7 @@ def main() -> int:
     began = time.monotonic()
     quick = "--quick" in sys.argv
     with tempfile.TemporaryDirectory(dir=HOME, prefix="run-") as name, ExitStack() as stack:
-        run = Run(Path(name), rounds=1 if quick else 3, seconds=1.0 if quick else 4.0)
+        run = Run(Path(name), rounds=1 if quick else 5, seconds=1.0 if quick else 2.5)
         try:
             figures = compare(run, there, stack)
         except BenchError as exc:

@@ -4,7 +4,6 @@ import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
 from bench import servers
 from bench.load import Spec
@@ -22,7 +21,7 @@ def rows(run: Run) -> list[Figure]:
     run_pinned(python("bench.store", "fill", str(full), str(number)))
     jobs = str(run.sized(1500, quick=300))
     found: dict[Path, list[dict[str, list[float]]]] = {empty: [], full: []}
-    for turn in range(run.rounds + 3):
+    for turn in range(run.rounds + 1):
         for path, rounds in found.items():
             said = run_pinned(python("bench.store", "work", str(path), jobs), cpu=SERVER)
             if turn:  # the first meets a file that has just been written, and is slower by that
@@ -39,7 +38,7 @@ def rows(run: Run) -> list[Figure]:
 
 
 def _of(rounds: list[dict[str, list[float]]], work: str, which: int) -> float:
-    return median(one[work][which] for one in rounds)
+    return min(one[work][which] for one in rounds)
 
 
 def _start(run: Run, path: Path, number: int) -> Figure:
