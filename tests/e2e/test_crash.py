@@ -44,12 +44,13 @@ def test_eight_jobs_on_each_row_survive_a_kill(
     config = config_for(gateways, jobs=QUICK)
     running = ProxyProcess(tmp_path, config, workers=workers)
     with running as proxy:
-        ordering = _order(proxy, [f"{model} {n}" for n in range(8) for model in ROWS])
+        told: list[str] = []
+        ordering = _order(proxy, [f"{model} {n}" for n in range(8) for model in ROWS], told)
         eventually(lambda: sum(len(double.submits) for double in doubles) >= after)
+        eventually(lambda: len(told) >= after // 4)
         running.kill()
         for thread in ordering:
             thread.join()
-        taken = _told(doubles)
         for double in doubles:
             double.clear()
         again = running.start()
@@ -59,9 +60,10 @@ def test_eight_jobs_on_each_row_survive_a_kill(
     jobs = stored(tmp_path)
     for job in jobs:
         _ended_as_it_must(job, gateways[ROWS[job.model]])
-    # What an answer was sent for has reached the store, but for the very last milliseconds.
     done = {job.request["prompt"] for job in jobs if job.status == "completed"}
-    assert len(done) >= len(taken) - 8
+    # One gateway's word takes as long as its work: there a client is told before it.
+    surely = {one for one in told if not one.startswith("kling-shop")}
+    assert done >= surely, "what a client was told of is in the store"
 
 
 def test_the_other_worker_takes_over_and_a_new_one_comes(gateways: Sandbox, tmp_path: Path) -> None:
@@ -128,14 +130,18 @@ def _one_in(number: int) -> Any:
     return lambda seen: chance.randrange(number) == 0
 
 
-def _order(proxy: Proxy, prompts: list[str]) -> list[threading.Thread]:
-    """Videos ordered at the same time by clients that do not mind a proxy that dies."""
+def _order(
+    proxy: Proxy, prompts: list[str], told: list[str] | None = None
+) -> list[threading.Thread]:
+    """Videos ordered at the same time by clients that do not mind a proxy that dies. `told`: gets the prompts
+    of those whose client has heard that they were taken."""
 
     def order(prompt: str) -> None:
         body = {"model": prompt.split()[0], "prompt": prompt}
         try:
             with proxy.http() as http:
-                http.post("/v1/videos", json=body)
+                if http.post("/v1/videos", json=body).status_code == 200 and told is not None:
+                    told.append(prompt)
         except httpx.HTTPError:
             pass
 
@@ -162,12 +168,6 @@ def _all_ended(http: httpx.Client) -> bool:
 
 def _prompts(double: Double) -> list[str]:
     return [seen.body["prompt"] for seen in double.submits if seen.body]
-
-
-def _told(doubles: list[Double]) -> list[str]:
-    """The tasks whose ids were sent out."""
-    seen = [one for double in doubles for one in double.submits]
-    return [one.body["prompt"] for one in seen if one.status in (200, 202) and one.task_id]
 
 
 def _gone(double: Double) -> int:
