@@ -13,7 +13,7 @@ run: $(VENV)/.run
 	else exec $(BIN)/anygate serve --sandbox; fi
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 6 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 # What the suite tries with a few examples, with FUZZ times as many, other ones each time.
 fuzz: $(VENV)/.dev
