@@ -180,7 +180,7 @@ class Writer:
 
 
 # The first events; None where there were none in time; a task that still waits for them.
-Begun = bytes | asyncio.Task[bytes] | None
+Begun = bytes | asyncio.Task[bytes | None] | None
 
 
 async def begun(events: Source, wait: float) -> Begun:
@@ -197,13 +197,9 @@ async def begun(events: Source, wait: float) -> Begun:
         timer.cancel()
 
 
-async def _begun_aside(events: Source, wait: float) -> asyncio.Task[bytes]:
+async def _begun_aside(events: Source, wait: float) -> asyncio.Task[bytes | None]:
     """In a task, which goes on where it was not done in time: the source would not bear to be interrupted."""
-
-    async def first() -> bytes:
-        return await _first(events) or b""
-
-    task = asyncio.ensure_future(first())
+    task = asyncio.create_task(_first(events))
     try:
         done, _ = await asyncio.wait([task], timeout=wait)
     except asyncio.CancelledError:

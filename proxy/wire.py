@@ -94,14 +94,6 @@ def plain_headers(answer: httpx.Response) -> Mapping[str, str]:
     return answer.headers
 
 
-def content_type(answer: httpx.Response) -> str:
-    """The Content-Type of an answer, without parsing the other headers; empty where it has none."""
-    if isinstance(answer.stream, Exchange):
-        values = [value for name, value in answer.stream.headers if name == b"content-type"]
-        return values[0].decode("latin-1") if values else ""
-    return str(answer.headers.get("content-type", ""))
-
-
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
     if encoding not in _ZLIB:
         raise httpx.DecodingError("it is compressed in a way that nobody asked for")

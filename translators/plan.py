@@ -102,7 +102,7 @@ def plan(
     names = _names(operation)
     if names.through and None not in call.params.values():
         body, dropped = {**call.params, "model": model}, list[str]()
-        if names.bare and not call.options and row.max_request is None:
+        if names.bare and not call.options:
             return Plan(
                 model, operation, Request(operation.method, operation.path, body), NOTHING_ORDERED
             )

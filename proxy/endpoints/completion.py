@@ -18,7 +18,7 @@ from proxy.exchange import exchange_of
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.sse import Each, EventStream, begun
-from proxy.wire import content_type, read_whole
+from proxy.wire import plain_headers, read_whole
 from translators.core import JSON, Answer, Params, from_json
 from translators.errors import MalformedReply
 from translators.framing import encode
@@ -52,7 +52,7 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
             await sending.aclose()
     body = _parsed(answer, raw)
     if not _fits(candidate, answer, body):
-        body = _mended(candidate, Answer(answer.status_code, answer.headers, raw, body))
+        body = _mended(candidate, Answer(answer.status_code, plain_headers(answer), raw, body))
         raw = orjson.dumps(body)
     if exchange.tally is not None:
         exchange.tally.note(body)
@@ -122,4 +122,4 @@ async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:
 
 def _is_events(answer: httpx.Response) -> bool:
     # Some servers stream under text/plain or no type at all; JSON is never a stream.
-    return "json" not in content_type(answer)
+    return "json" not in plain_headers(answer).get("content-type", "")
