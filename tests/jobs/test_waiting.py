@@ -11,6 +11,7 @@ from proxy.store.base import Job, StoreUnavailable
 from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
 from tests.eventually import becoming
+from tests.jobs import changes
 from tests.jobs.conftest import Shaky
 
 LONG = 30.0
@@ -33,19 +34,7 @@ async def waiting(store: Shaky) -> AsyncIterator[Waiting]:
 
 async def stored(store: Shaky) -> Job:
     now = time.time()
-    job = Job(
-        id=new_id("video"),
-        kind="video",
-        capability="video",
-        owner="",
-        model="m",
-        provider="p",
-        target="p/m",
-        native="m",
-        created_at=now,
-        deadline=now + 1800,
-    )
-    return await store.create(job)
+    return await store.create(changes.job(id=new_id("video"), created_at=now, deadline=now + 1800))
 
 
 def done(job: Job) -> bool:
