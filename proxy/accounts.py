@@ -67,6 +67,21 @@ class Slots:
         self.busy -= 1
 
 
+class Seat:
+    """A place of `slots` that is held for a request before it goes out. Giving it back twice does no harm."""
+
+    __slots__ = ("_held", "_slots")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._held = True
+
+    def release(self) -> None:
+        if self._held:
+            self._held = False
+            self._slots.release()
+
+
 @dataclass(frozen=True)
 class Account:
     """A configured provider with its gateway's row."""

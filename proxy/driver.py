@@ -11,10 +11,11 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from proxy.accounts import Account, Origin
+from proxy.accounts import Account, Origin, Seat
 from proxy.errors import Throttled, Unreachable
 from proxy.gets import get, headers_of
 from proxy.messages import Post, Prepared
+from proxy.sending import Sending
 from proxy.tracing import Tracer
 from proxy.wire import AGENT, joined, lost, multipart, place_of, plain_headers, read_whole
 from translators.core import Answer, Request, from_json
@@ -25,7 +26,6 @@ _LARGE = 1 << 20  # bytes
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 
 Spend = Callable[..., Awaitable[float]]
-First = Callable[[], Awaitable[object]]
 
 
 class Driver:
@@ -57,15 +57,15 @@ class Driver:
         *,
         poll: bool = False,
         read: float | None = None,
-        first: First | None = None,
+        seat: Seat | None = None,
     ) -> Answer:
         """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's;
-        `first`: done when the provider's limits let the request through, before it goes out.
+        `seat`: its place, where it has been let through already.
 
-        Raises Unreachable, Throttled or Lost, and what `first` raises.
+        Raises Unreachable, Throttled or Lost.
         """
         sent = await self.native(account, request)
-        async with Sending(self, account, sent, poll, read, first) as answer:
+        async with Sending(self, account, sent, poll, read, seat) as answer:
             said, body = _parsed(await read_whole(answer))
         return Answer(answer.status_code, plain_headers(answer), said, body)
 
@@ -76,7 +76,7 @@ class Driver:
         *,
         poll: bool = False,
         read: float | None = None,
-    ) -> "Sending":
+    ) -> Sending:
         """A context with an answer whose body is still to be read; left early, it is cancelled upstream."""
         return Sending(self, account, request, poll, read)
 
@@ -129,6 +129,26 @@ class Driver:
         await answer.aclose()
         return answer.status_code
 
+    def seat_at_once(self, account: Account) -> Seat | None:
+        """A place for a request, where there is one and nothing has to be counted first."""
+        at_once = account.config.rpm is None and account.slots.taken()
+        return Seat(account.slots) if at_once else None
+
+    async def seat(self, account: Account) -> Seat:
+        """A place for a submit, which waits for it as long as it must: nobody waits for its connection.
+
+        Raises Throttled.
+        """
+        if not account.slots.taken():
+            await account.slots.wait(None)
+        seat = Seat(account.slots)
+        try:
+            await self.within_rpm(account, poll=False)
+        except BaseException:
+            seat.release()
+            raise
+        return seat
+
     async def within_rpm(self, account: Account, poll: bool) -> None:
         """Count a request against the provider's `rpm`; raises Throttled."""
         limit = account.config.rpm
@@ -162,55 +182,6 @@ class Driver:
             url = account.base_url + path
             return await multipart(url, request.body, account.row.auth(account.key))
         return self.json_request(account, path, orjson.dumps(request.body))
-
-
-class Sending:
-    """A request on its way, within its provider's limits. A class, since a generator costs three times as much."""
-
-    __slots__ = ("_account", "_answer", "_driver", "_first", "_poll", "_read", "_request")
-
-    def __init__(
-        self,
-        driver: Driver,
-        account: Account,
-        request: httpx.Request,
-        poll: bool,
-        read: float | None,
-        first: First | None = None,
-    ) -> None:
-        self._first = first
-        self._driver = driver
-        self._account = account
-        self._request = request
-        self._poll = poll
-        self._read = read
-        self._answer: httpx.Response | None = None
-
-    async def __aenter__(self) -> httpx.Response:
-        account = self._account
-        if not account.slots.taken():
-            # A submit waits on, as long as its job has time: nobody waits for its connection.
-            await account.slots.wait(None if self._first else account.config.timeout.queue)
-        try:
-            if account.config.rpm is not None:  # not before: who gets no place sends nothing
-                await self._driver.within_rpm(account, self._poll)
-            if self._first is not None:
-                await self._first()
-            self._answer = await self._driver.send(account, self._request, self._read)
-        except BaseException:
-            account.slots.release()
-            raise
-        return self._answer
-
-    async def __aexit__(self, *failure: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """End the request, its answer read or not."""
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            self._account.slots.release()
-            await answer.aclose()
 
 
 async def _handle(

@@ -37,7 +37,8 @@ def config_for(sandbox: Sandbox, **sections: Any) -> dict[str, Any]:
             "translator": row,
             "api_key": sandbox.keys[row],
             "base_url": url,
-            "rpm": 100_000,
+            # A row's own limit is for real gateways; the others have none, as in most configurations.
+            **({"rpm": 100_000} if TRANSLATORS[row].rpm else {}),
         }
         for row, url in sandbox.base_urls.items()
     }

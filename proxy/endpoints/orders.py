@@ -70,6 +70,10 @@ async def place(request: Request, wish: Wish) -> Job:
             callback=secret,
             webhook=webhook,
         )
+    except BaseException:
+        await service.media.remove(list(files.names.values()))
+        raise
+    try:
         stored = await service.jobs.start_job(
             job,
             hosted,
@@ -78,13 +82,7 @@ async def place(request: Request, wish: Wish) -> Job:
             budget=exchange.client.budget,
         )
     except OverBudget as exc:
-        await service.media.remove(list(files.names.values()))
         raise over_budget(exc) from exc
-    except BaseException:
-        await service.media.remove(list(files.names.values()))
-        raise
-    if stored.id != job_id:
-        await service.media.remove(list(files.names.values()))
     note(exchange, stored)
     return stored
 

@@ -24,14 +24,14 @@ def ambiguous(why: str) -> ApiError:
 INTERRUPTED = ambiguous("the proxy stopped while it was being sent")
 
 
-def orphaned(index: int, *, now: float) -> Change:
-    """Its submit's lease ran out: whoever sent it is gone."""
+def orphaned(index: int, *, now: float, unsent: bool = False) -> Change:
+    """Its submit's lease ran out: whoever sent it is gone. `unsent`: it is known that nobody has."""
 
     def change(job: Job) -> Job | None:
         entry = job.tasks[index]
         if not entry.submitting:
             return None
-        error = LOST if entry.state == "new" else INTERRUPTED
+        error = LOST if unsent or entry.state == "new" else INTERRUPTED
         return transitions.failed(index, error, now=now)(job)
 
     return change

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from proxy.accounts import Account
 from proxy.config import Config
 from proxy.driver import Driver
+from proxy.jobs.launch import Launcher
 from proxy.jobs.poll import Poller
 from proxy.jobs.queue import Queue
-from proxy.jobs.submit import Submitter
 from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.waiting import Waiting
 from proxy.media import Media
@@ -19,7 +19,7 @@ from proxy.metrics import Metrics
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
-from proxy.store.base import Change, Due, Job, Store, StoreUnavailable, Unanswered
+from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
 from proxy.store.due import polled_at
 from proxy.store.money import Budget
 
@@ -47,13 +47,11 @@ class Jobs:
         self.media = media
         self._runtime = runtime
         self._queue = Queue(self, Poller(self).poll)
-        self._submitter = Submitter(self)
         self._held: set[tuple[str, int]] = set()
         self._upkeep = Upkeep(self, self._held)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._launcher = Launcher(self, self._upkeep, self._held)
         self._loops: list[asyncio.Task[None]] = []
         self._waiting = Waiting(store)
-        self._known: dict[str, Job] = {}  # how those stand that are being sent here
 
     @property
     def config(self) -> Config:
@@ -105,11 +103,10 @@ class Jobs:
 
         Whatever is still being sent then is settled by whoever finds its lease run out.
         """
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=drain)
-        for task in (*self._sending, *self._loops):
+        await self._launcher.stop(drain)
+        for task in self._loops:
             task.cancel()
-        await asyncio.gather(*self._sending, *self._loops, return_exceptions=True)
+        await asyncio.gather(*self._loops, return_exceptions=True)
         await self._upkeep.stop()
         await self._waiting.stop()
 
@@ -124,29 +121,15 @@ class Jobs:
     ) -> Job:
         """Store a job and send it in the background, or join the one that it repeats.
 
-        Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent.
+        Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent. Once begun it goes on
+        without its client; the job's files are removed where it is not stored.
         """
-        until = time.time() + self.lease
-        job = job.but(tasks=[one.but(at=until) for one in job.tasks])
-        recent = self.config.jobs.timeout
-        try:
-            stored = await self.store.create(
-                job, key=key, retry=retry, recent=recent, budget=budget
-            )
-        except Unanswered:
-            self._upkeep.retract(job)
-            raise
-        if stored.id == job.id:
-            self._hold(job)
-            self._known[job.id] = job
-            task = asyncio.create_task(self._submit(job, candidates))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-        return stored
+        return await self._launcher.start(job, candidates, key=key, retry=retry, budget=budget)
 
     async def wait(self, job_id: str, done: Callable[[Job], bool], timeout: float) -> Job | None:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
-        return await self._waiting.wait(job_id, done, timeout, known=self._known.get(job_id))
+        known = self._launcher.known.get(job_id)
+        return await self._waiting.wait(job_id, done, timeout, known=known)
 
     async def change(self, job_id: str, change: Change) -> Job | None:
         """Apply a transition and tell whoever waits for the job here."""
@@ -160,8 +143,7 @@ class Jobs:
         job = await self.store.update(job_id, noted)
         if job is not None:
             self.metrics.job_changed(before or job, job, self.config.models)
-            if job_id in self._known:
-                self._known[job_id] = job
+            self._launcher.changed(job)
             self._waiting.tell(job)
             if (at := polled_at(job)) is not None:
                 self._queue.wake(at - time.time())
@@ -192,19 +174,6 @@ class Jobs:
     def away(self, exc: StoreUnavailable) -> None:
         """The store is not there, which passes."""
         log.warning("the store is unavailable: %s", self.redactor.text(str(exc)))
-
-    def _hold(self, job: Job) -> None:
-        self._held.update((job.id, index) for index in range(len(job.tasks)))
-
-    async def _submit(self, job: Job, candidates: Sequence[Candidate]) -> None:
-        try:
-            await self._submitter.run(job, candidates)
-        except Exception as exc:  # settled like a crash: by the lease that nobody renews
-            self.report(exc, f"submitting {job.id}")
-        finally:
-            del self._known[job.id]
-            for index in range(len(job.tasks)):
-                self._held.discard((job.id, index))
 
     async def _every(
         self, seconds: Callable[[], float], work: Callable[[], Awaitable[None]]

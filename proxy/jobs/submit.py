@@ -6,11 +6,11 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from proxy.accounts import Seat
 from proxy.errors import (
     ApiError,
     GatewayDown,
@@ -54,20 +54,25 @@ class Submitter:
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
 
-    async def run(self, job: Job, candidates: Sequence[Candidate]) -> None:
-        """Send every task of a stored job; returns when each is accepted or has ended."""
+    async def run(
+        self, job: Job, candidates: Iterable[Candidate], seat: Seat | None = None
+    ) -> None:
+        """Send every task of a stored job; returns when each is accepted or has ended.
+
+        `seat`: a place at the first of them; then the job is stored as on its way there already.
+        """
         try:
-            await self._run(job, candidates)
+            await self._run(job, list(candidates), seat)
         except GaveUp:
             return
 
-    async def _run(self, job: Job, candidates: Sequence[Candidate]) -> None:
+    async def _run(self, job: Job, left: list[Candidate], seat: Seat | None) -> None:
         rest = range(1, len(job.tasks))
-        left = list(candidates)
         refused: ApiError | None = None
         while left:
-            candidate = take_next(left)
-            result = await self._sent(job.id, 0, candidate, last=not left)
+            candidate = take_next(left) if seat is None else left.pop(0)
+            result = await self._sent(job.id, 0, candidate, last=not left, seat=seat)
+            seat = None
             if isinstance(result, Refused):
                 refused = result.error
                 if left:
@@ -94,7 +99,13 @@ class Submitter:
             await self._fail(job_id, index, result.error)
 
     async def _sent(
-        self, job_id: str, index: int, candidate: Candidate, *, last: bool
+        self,
+        job_id: str,
+        index: int,
+        candidate: Candidate,
+        *,
+        last: bool,
+        seat: Seat | None = None,
     ) -> Job | Refused:
         """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
         account, tried = candidate.account, 1
@@ -102,9 +113,10 @@ class Submitter:
             while True:
                 attempt = account.health.begin(candidate.target.model)
                 try:
-                    result = await self._send(job_id, index, candidate, attempt)
+                    result = await self._send(job_id, index, candidate, attempt, seat)
                 finally:
                     attempt.left()
+                    seat = None
                 failure = result.failure if last and isinstance(result, Refused) else None
                 pause = pause_before(failure, account.config.retries, tried) if failure else None
                 if pause is None:
@@ -118,25 +130,23 @@ class Submitter:
             await self._fail(job_id, index, error)
 
     async def _send(
-        self, job_id: str, index: int, candidate: Candidate, attempt: Attempt
+        self, job_id: str, index: int, candidate: Candidate, attempt: Attempt, seat: Seat | None
     ) -> Job | Refused:
-        account, plan = candidate.account, candidate.plan
-
-        async def mark() -> None:
-            now, until = time.time(), time.time() + self._jobs.lease
-            aim, long = _aim(candidate), plan.operation.long
-            sending = transitions.sending(index, now=now, until=until, aim=aim, long=long)
-            await self._change(job_id, sending)
-
+        account = candidate.account
         try:
-            # Where the provider's rpm cannot be counted: nothing has gone out by then.
-            ask = partial(self._jobs.driver.ask, account, plan.request, first=mark)
-            answer = await self._through(ask)
+            if seat is None:
+                # Where the provider's rpm cannot be counted: nothing has gone out by then.
+                seat = await self._through(lambda: self._jobs.driver.seat(account))
+                await self._change(job_id, sending(index, candidate, self._jobs.lease))
+            answer = await self._jobs.driver.ask(account, candidate.plan.request, seat=seat)
         except GatewayDown as down:
             attempt.ended(down)
             if down.certain:
                 return Refused(from_down(down), failure_of(down))
             return await self._fail(job_id, index, endings.ambiguous(str(down)))
+        finally:
+            if seat is not None:
+                seat.release()
         return await self._taken(job_id, index, candidate, answer, attempt)
 
     async def _taken(
@@ -213,12 +223,16 @@ class Submitter:
             await asyncio.sleep(_AGAIN)
 
 
-def _aim(candidate: Candidate) -> Aim:
-    return Aim(
+def sending(index: int, candidate: Candidate, lease: float) -> Change:
+    """The task is on its way there, for as long as the lease lasts (seconds)."""
+    plan, now = candidate.plan, time.time()
+    aim = Aim(
         provider=candidate.account.name,
         target=str(candidate.target),
-        native=candidate.plan.model,
+        native=plan.model,
         capability=candidate.capability.value,
-        ordered=candidate.plan.ordered.known(),
-        dropped=candidate.plan.dropped,
+        ordered=plan.ordered.known(),
+        dropped=plan.dropped,
     )
+    long = plan.operation.long
+    return transitions.sending(index, now=now, until=now + lease, aim=aim, long=long)

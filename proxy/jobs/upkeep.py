@@ -47,8 +47,11 @@ class Upkeep:
             job, until = self._unwanted[0]
             try:
                 if time.monotonic() < until:  # else it is an orphan like any other
+                    await self._jobs.store.release(
+                        job.id
+                    )  # first: whoever sees it fail may come again
                     for index in range(len(job.tasks)):
-                        await self._orphaned(Due(job.id, index, job.provider))
+                        await self._orphaned(Due(job.id, index, job.provider), unsent=True)
                 del self._unwanted[0]
             except StoreUnavailable:
                 await asyncio.sleep(_AGAIN)
@@ -84,9 +87,10 @@ class Upkeep:
             if (one.job_id, one.index) not in self._held:
                 await self._orphaned(one)
 
-    async def _orphaned(self, due: Due) -> None:
+    async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
         jobs = self._jobs
-        job = await jobs.change(due.job_id, endings.orphaned(due.index, now=time.time()))
+        change = endings.orphaned(due.index, now=time.time(), unsent=unsent)
+        job = await jobs.change(due.job_id, change)
         if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
             await jobs.store.release(job.id)
 

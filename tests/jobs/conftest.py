@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class Engine:
         *,
         tasks: int = 1,
         key: str | None = None,
+        media: Sequence[str] = (),
     ) -> Job:
         """A job of this model, stored and on its way."""
         router = self.service.runtime.router
@@ -85,6 +86,7 @@ class Engine:
             created_at=now,
             deadline=now + self.service.config.jobs.timeout,
             fingerprint=model,
+            media=list(media),
             tasks=[Entry() for _ in range(tasks)],
         )
         return await self.jobs.start_job(job, candidates, key=key, retry=0)

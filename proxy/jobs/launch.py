@@ -1,0 +1,138 @@
+"""How a job begins: stored and sent by a task of its own, which goes on when its client leaves."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.accounts import Seat
+from proxy.jobs.submit import Submitter, sending
+from proxy.jobs.upkeep import Upkeep
+from proxy.routing import Candidate, take_next
+from proxy.store.base import Job, StoreUnavailable, Unanswered
+from proxy.store.money import Budget
+
+if TYPE_CHECKING:
+    from proxy.jobs.engine import Jobs
+
+_Create = Callable[[], Awaitable[Job]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job as it is to be stored, and the targets that it is sent to in turn.
+
+    `seat`: a place at the first of them; then the job is stored as on its way there.
+    """
+
+    job: Job
+    candidates: Sequence[Candidate]
+    seat: Seat | None
+
+
+class Launcher:
+    """`held`: the tasks whose leases are renewed."""
+
+    def __init__(self, jobs: "Jobs", upkeep: Upkeep, held: set[tuple[str, int]]) -> None:
+        self._jobs = jobs
+        self._submitter = Submitter(jobs)
+        self._upkeep = upkeep
+        self._held = held
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.known: dict[str, Job] = {}  # how those stand that are being sent here
+
+    async def start(
+        self,
+        job: Job,
+        candidates: Sequence[Candidate],
+        *,
+        key: str | None,
+        retry: int,
+        budget: Budget | None,
+    ) -> Job:
+        """See `Jobs.start_job`."""
+        until = time.time() + self._jobs.lease
+        order = self._order(job.but(tasks=[one.but(at=until) for one in job.tasks]), candidates)
+        recent = self._jobs.config.jobs.timeout
+
+        def create() -> Awaitable[Job]:
+            store = self._jobs.store
+            return store.create(order.job, key=key, retry=retry, recent=recent, budget=budget)
+
+        stored: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._begin(order, create, stored))
+        self._under_way.add(task)
+        task.add_done_callback(partial(self._over, order, stored))
+        return await stored
+
+    def changed(self, job: Job) -> None:
+        """How it stands now."""
+        if job.id in self.known:
+            self.known[job.id] = job
+
+    async def stop(self, drain: float) -> None:
+        """Let what is under way end, for up to `drain` seconds."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=drain)
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _order(self, job: Job, candidates: Sequence[Candidate]) -> Order:
+        """With a place at the first of its targets, if one is free: such a job need not be written twice."""
+        left = list(candidates)
+        first = take_next(left)
+        seat = self._jobs.driver.seat_at_once(first.account)
+        if seat is None:
+            return Order(job, candidates, None)
+        on_its_way = sending(0, first, self._jobs.lease)(job)
+        return Order(on_its_way or job, (first, *left), seat)
+
+    async def _begin(self, order: Order, create: _Create, stored: "asyncio.Future[Job]") -> None:
+        """`stored` is told which job it is: this one, or one that it joins."""
+        try:
+            made = await self._created(order.job, create)
+        except Exception as exc:
+            if not stored.done():
+                stored.set_exception(exc)
+            return
+        if not stored.done():  # its client has not left
+            stored.set_result(made)
+        if made.id == order.job.id:
+            await self._send(order)
+
+    async def _created(self, job: Job, create: _Create) -> Job:
+        made: Job | None = None
+        try:
+            made = await create()
+        except Unanswered:
+            self._upkeep.retract(job)
+            raise
+        finally:
+            if job.media and (made is None or made.id != job.id):
+                await self._jobs.media.remove(job.media)
+        return made
+
+    async def _send(self, order: Order) -> None:
+        job = order.job
+        places = [(job.id, index) for index in range(len(job.tasks))]
+        self._held.update(places)
+        self.known[job.id] = job
+        try:
+            await self._submitter.run(job, order.candidates, order.seat)
+        except Exception as exc:  # settled like a crash: by the lease that nobody renews
+            self._jobs.report(exc, f"submitting {job.id}")
+        finally:
+            del self.known[job.id]
+            self._held.difference_update(places)
+
+    def _over(
+        self, order: Order, stored: "asyncio.Future[Job]", task: "asyncio.Task[None]"
+    ) -> None:
+        self._under_way.discard(task)
+        if order.seat is not None:
+            order.seat.release()
+        if not stored.done():
+            stored.set_exception(StoreUnavailable("the proxy is stopping"))
