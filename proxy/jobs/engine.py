@@ -131,8 +131,8 @@ class Jobs:
         known = self._launcher.known.get(job_id)
         return await self._waiting.wait(job_id, done, timeout, known=known)
 
-    async def change(self, job_id: str, change: Change) -> Job | None:
-        """Apply a transition and tell whoever waits for the job here."""
+    async def change(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
+        """Apply a transition and tell whoever waits for the job here. `known`: how it was last seen."""
         before: Job | None = None
 
         def noted(job: Job) -> Job | None:
@@ -140,7 +140,8 @@ class Jobs:
             before = job
             return change(job)
 
-        job = await self.store.update(job_id, noted)
+        known = self._launcher.known.get(job_id, known)
+        job = await self.store.update(job_id, noted, known=known)
         if job is not None:
             self.metrics.job_changed(before or job, job, self.config.models)
             self._launcher.changed(job)

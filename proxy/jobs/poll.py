@@ -71,7 +71,7 @@ class Poller:
         if fault is not None:
             account.health.note(fault_of(fault))
             waits = replace(fault, retry_after=self._believed(fault, job))
-            await self._bad(due, entry, operation, waits, answer.status)
+            await self._bad(due, job, operation, waits, answer.status)
             return
         try:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
@@ -79,13 +79,14 @@ class Poller:
             account.health.note(failure_of(exc))
             self._jobs.later(due, self.pause(entry))  # one bad poll never fails a job
             return
-        await self._shown(due, entry, operation, account, task)
+        await self._shown(due, job, operation, account, task)
 
     async def _bad(
-        self, due: Due, entry: Entry, operation: Operation, fault: Fault, status: int
+        self, due: Due, job: Job, operation: Operation, fault: Fault, status: int
     ) -> None:
         """An error instead of a state: asked again later, elsewhere if the row knows another path."""
         assert operation.poll is not None
+        entry = job.tasks[due.index]
         pause = self.pause(entry)
         paths = len(operation.poll.paths)
         if status in (404, 405) and paths > 1:
@@ -98,7 +99,7 @@ class Poller:
                 progress=0,
                 poll_path=path,
             )
-            await self._jobs.change(due.job_id, moved)
+            await self._jobs.change(job.id, moved, known=job)
             return
         self._jobs.later(due, max(pause, fault.retry_after or 0.0))
 
@@ -110,15 +111,15 @@ class Poller:
         return min(wait, max(longest, _LONGEST_WAIT), max(0.0, job.deadline - time.time()) / 2)
 
     async def _shown(
-        self, due: Due, entry: Entry, operation: Operation, account: Account, task: Task
+        self, due: Due, job: Job, operation: Operation, account: Account, task: Task
     ) -> None:
-        now = time.time()
+        now, entry = time.time(), job.tasks[due.index]
         if task.state is State.FAILED:
             assert task.fault is not None
             error = from_failed_task(redacted(task.fault, self._jobs.redactor))
             cost = dollars(task.cost, account)
             failed = transitions.failed(due.index, error, now=now, cost=cost)
-            await self._jobs.change(due.job_id, failed)
+            await self._jobs.change(job.id, failed, known=job)
         elif task.state is State.SUCCEEDED:
             outcome = await outcome_of(task, account, self._jobs.media, now)
             cost = (
@@ -127,11 +128,12 @@ class Poller:
             outcome = replace(outcome, task_id=entry.task_id, cost=cost)
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
-            await self._jobs.change(due.job_id, change(due.index, outcome, now=now))
+            await self._jobs.change(job.id, change(due.index, outcome, now=now), known=job)
         else:
-            await self._goes_on(due, entry, task)
+            await self._goes_on(due, job, task)
 
-    async def _goes_on(self, due: Due, entry: Entry, task: Task) -> None:
+    async def _goes_on(self, due: Due, job: Job, task: Task) -> None:
+        entry = job.tasks[due.index]
         running = task.state is State.RUNNING
         progress = max(0, min(99, task.progress or 0))
         if progress <= entry.progress and (not running or entry.state == "running"):
@@ -144,7 +146,7 @@ class Poller:
             progress=progress,
             poll_path=entry.poll_path,
         )
-        await self._jobs.change(due.job_id, moved)
+        await self._jobs.change(job.id, moved, known=job)
 
     def pause(self, entry: Entry) -> float:
         """Seconds to the next poll of a task."""

@@ -84,8 +84,10 @@ class Store(Accounts, Protocol):
     async def several(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of these jobs that there are, in any order: at less than the cost of a `get` for each."""
 
-    async def update(self, job_id: str, change: Change) -> Job | None:
+    async def update(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
         """Apply a pure change to the newest state; the new job, or None where there is none or it declined.
+
+        `known`: how it was last seen: a store that finds it so still need not read it.
 
         The queue follows the tasks: an entry with `at` and not ended is due then. So does the ledger:
         what the change means for budget and usage is booked with it.

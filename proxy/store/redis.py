@@ -99,7 +99,7 @@ class RedisStore(RedisAccounts):
         found = await asyncio.gather(*map(self.get, job_ids))  # which the lane sends together
         return [job for job in found if job is not None]
 
-    async def update(self, job_id: str, change: Change) -> Job | None:
+    async def update(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
         return await self._to_its_end(self._update(job_id, change))
 
     async def _update(self, job_id: str, change: Change) -> Job | None:

@@ -86,8 +86,8 @@ class SqliteStore:
     async def several(self, job_ids: Sequence[str]) -> list[Job]:
         return await self._reading.call(jobs.several, job_ids)
 
-    async def update(self, job_id: str, change: Change) -> Job | None:
-        return await self._writing.call(jobs.update, job_id, change)
+    async def update(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
+        return await self._writing.call(jobs.update, job_id, change, known)
 
     async def page(
         self,

@@ -131,31 +131,42 @@ def several(db: sqlite3.Connection, job_ids: Sequence[str]) -> list[Job]:
     return [Job.decode(doc) for (doc,) in rows]
 
 
-def update(db: sqlite3.Connection, job_id: str, change: Change) -> Job | None:
-    row = db.execute("SELECT rowid, doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
+def update(
+    db: sqlite3.Connection, job_id: str, change: Change, known: Job | None = None
+) -> Job | None:
+    if known is not None:
+        new = change(known)
+        if new is not None and _replaced(db, known, known.encode(), new):
+            return new
+    row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         return None
-    rowid, raw = row
+    (raw,) = row
     old = Job.decode(raw)
     new = change(old)
-    if new is None:
-        return None
+    if new is not None:
+        _replaced(db, old, raw, new)
+    return new
+
+
+def _replaced(db: sqlite3.Connection, old: Job, raw: bytes, new: Job) -> bool:
+    """Whether the job stood so, and now stands as it should; where it should not change, nothing is done."""
     doc = new.encode()
     if doc == raw:
-        return new
+        return False
     before, after = _columns(old), _columns(new)
-    if after == before:
-        db.execute("UPDATE jobs SET doc = ? WHERE rowid = ?", (doc, rowid))
-    else:
-        # only what changed: an index whose columns are not named is not touched
-        changed = {name: after[name] for name in after if after[name] != before[name]}
-        names = ", ".join([f"{name} = ?" for name in changed])
-        db.execute(
-            f"UPDATE jobs SET {names}, doc = ? WHERE rowid = ?", (*changed.values(), doc, rowid)
-        )
+    # only what changed: an index whose columns are not named is not touched
+    changed = {name: after[name] for name in after if after[name] != before[name]}
+    names = "".join([f"{name} = ?, " for name in changed])
+    done = db.execute(
+        f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?",
+        (*changed.values(), doc, new.id, raw),
+    )
+    if done.rowcount != 1:
+        return False
     follow(db, old, new)
     post(db, old, new)
-    return new
+    return True
 
 
 def page(db: sqlite3.Connection, query: Query) -> Page:

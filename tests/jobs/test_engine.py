@@ -198,7 +198,7 @@ async def test_files_stay_that_the_job_was_completed_with(
     monkeypatch.setattr("proxy.jobs.queue._LAST", 0.01)
     engine, ended = await workers(media={"keep": True}), asyncio.Event()
 
-    async def update(job_id: str, change: Change) -> Job | None:
+    async def update(job_id: str, change: Change, **known: Any) -> Job | None:
         job = await engine.service.store.update(job_id, change)
         if job is not None and job.ended:
             ended.set()

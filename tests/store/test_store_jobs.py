@@ -211,6 +211,19 @@ async def test_an_update_may_leave_the_job_as_it_is(store, make):
     assert await store.update(job.id, lambda job: job) == job
 
 
+async def test_what_the_caller_knows_is_only_believed_where_it_still_stands(store, make):
+    job = await store.create(make(deadline=5.0))
+    moved = await store.update(job.id, lambda one: replace(one, progress=40), known=job)
+    assert moved == await store.get(job.id) == replace(job, progress=40)
+    both = await store.update(job.id, lambda one: replace(one, cost=0.5), known=job)
+    assert both == await store.get(job.id) == replace(job, progress=40, cost=0.5)
+    assert await store.update(job.id, lambda one: one, known=job) == both
+    late = await store.update(job.id, lambda one: None if one.progress else one, known=job)
+    assert (late, await store.get(job.id)) == (None, both)
+    gone = make()
+    assert await store.update(gone.id, lambda one: replace(one, progress=1), known=gone) is None
+
+
 async def test_what_a_change_raises_reaches_the_caller(store, make):
     job = await store.create(make())
 
