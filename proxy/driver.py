@@ -175,7 +175,9 @@ class Driver:
 
     async def native(self, account: Account, request: Request) -> httpx.Request:
         """The request as it goes out: JSON, a form with its files, or a GET."""
-        path = request.path.replace("{key}", quote(account.key, safe=""))
+        path = request.path
+        if "{key}" in path:
+            path = path.replace("{key}", quote(account.key, safe=""))
         if request.body is None:
             return get(account, path)
         if request.form:

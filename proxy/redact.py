@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 MASK = "[redacted]"
@@ -33,4 +34,9 @@ def masked(data: bytes, key: str) -> bytes:
 
 def unkeyed(text: str, key: str) -> str:
     """A gateway's text without its own key."""
-    return Redactor([key]).text(text) if len(key) >= SHORTEST else text
+    return _of_one(key).text(text) if len(key) >= SHORTEST else text
+
+
+@lru_cache(maxsize=256)
+def _of_one(key: str) -> Redactor:
+    return Redactor([key])

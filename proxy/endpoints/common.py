@@ -155,8 +155,11 @@ def _plain(value: Any) -> Any:
 
 
 def _header_number(request: Request, name: bytes, default: float) -> float:
+    text = given(request, name)
+    if not text:
+        return default
     try:
-        value = float(given(request, name) or "")
+        value = float(text)
     except ValueError:
         return default
     return value if math.isfinite(value) and 0 < value < 1e6 else default

@@ -131,9 +131,10 @@ def note(exchange: Exchange, job: Job) -> None:
     exchange.route = job.model
     exchange.headers["x-anygate-job"] = job.id
     exchange.costs(job.cost)
-    good = sum(entry.state == "completed" for entry in job.tasks)
-    if job.status == "completed" and good < len(job.tasks):
-        exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
+    if job.status == "completed" and len(job.tasks) > 1:
+        good = sum(entry.state == "completed" for entry in job.tasks)
+        if good < len(job.tasks):
+            exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
 
 
 def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:

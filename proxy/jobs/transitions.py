@@ -12,6 +12,9 @@ from typing import Any
 
 from proxy.errors import ApiError
 from proxy.store.base import Change, Entry, Job
+from proxy.store.document import ENDED
+
+_STARTED = ("running", "fetching", "completed")  # states of a task by which its job is in progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +193,9 @@ def derived(job: Job, now: float) -> Job:
     """The job's own state, from its tasks'."""
     tasks = job.tasks
     cost = _sum(tasks)
-    if all(entry.ended for entry in tasks):
-        good = any(entry.state == "completed" for entry in tasks)
+    states = {entry.state for entry in tasks}
+    if states <= ENDED:
+        good = "completed" in states
         error = None if good else next((one.error for one in tasks if one.error), None)
         return job.but(
             status="completed" if good else "failed",
@@ -201,10 +205,9 @@ def derived(job: Job, now: float) -> Job:
             cost=cost,
             notify_at=now if job.webhook else None,
         )
-    started = any(entry.state in ("running", "fetching", "completed") for entry in tasks)
-    done = sum(100 if entry.ended else entry.progress for entry in tasks) // len(tasks)
+    done = sum([100 if entry.ended else entry.progress for entry in tasks]) // len(tasks)
     return job.but(
-        status="in_progress" if started else job.status,
+        status=job.status if states.isdisjoint(_STARTED) else "in_progress",
         progress=max(job.progress, min(done, 99)),
         cost=cost,
     )

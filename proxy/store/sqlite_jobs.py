@@ -14,6 +14,11 @@ from proxy.store.money import Budget
 from proxy.store.sqlite_ledger import check, forget, post
 from proxy.store.sqlite_queue import follow
 
+_INSERT = (
+    "INSERT INTO jobs (id, sort, owner, kind, created_at, fingerprint, delivered, attempt, doc,"
+    " status, deleted, provider, completed_at, deadline)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
 
 
@@ -86,23 +91,9 @@ def _undelivered(db: sqlite3.Connection, job: Job, retry: int, recent: float) ->
 
 
 def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
-    columns = {
-        "id": job.id,
-        "sort": sort_key(job.id),
-        "owner": job.owner,
-        "kind": job.kind,
-        "created_at": job.created_at,
-        "fingerprint": job.fingerprint,
-        "delivered": 0,
-        "attempt": retry,
-        "doc": job.encode(),
-        **_columns(job),
-    }
+    fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
-        db.execute(
-            f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-            list(columns.values()),
-        )
+        db.execute(_INSERT, (*fixed, 0, retry, job.encode(), *_columns(job).values()))
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
     follow(db, None, job)
@@ -110,7 +101,7 @@ def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
 
 
 def _columns(job: Job) -> dict[str, Any]:
-    """What may change in a job's life and is looked for."""
+    """What may change in a job's life and is looked for; in the order of _INSERT."""
     return {
         "status": job.status,
         "deleted": job.deleted,

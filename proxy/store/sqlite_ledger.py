@@ -5,6 +5,7 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from proxy.store.base import Job
@@ -28,6 +29,11 @@ from proxy.store.sqlite_queue import HITS, keep_window
 
 _HOUR = 3600.0  # no limit's window is longer
 _SUMS = ("requests", "failed", "prompt_tokens", "completion_tokens", "nanos")
+_ADD = (
+    "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
+)
+_counted = attrgetter(*_SUMS)
 
 
 class Place(NamedTuple):
@@ -151,11 +157,7 @@ def _spend(db: sqlite3.Connection, charges: Iterable[Charge]) -> None:
 
 
 def _add(db: sqlite3.Connection, lines: Iterable[tuple[Line, Counts]]) -> None:
-    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
-    db.executemany(
-        f"INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET {added}",
-        [(*line, *(getattr(counts, name) for name in _SUMS)) for line, counts in lines],
-    )
+    db.executemany(_ADD, [(*line, *_counted(counts)) for line, counts in lines])
 
 
 def usage(

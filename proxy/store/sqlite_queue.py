@@ -30,6 +30,8 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
     """
     before = {} if old is None else queued(old)
     after = queued(new)
+    if after == before:
+        return
     for index in before:
         if index not in after:
             db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
