@@ -54,6 +54,9 @@ FAMILIES: Mapping[str, Mapping[str, Pair]] = {
 }
 
 
+_PICTURES = frozenset((*REFERENCES, *NATIVE))
+
+
 def family(model: str, capability: Capability, params: Params) -> str:
     """The native model: a short name's by endpoint and by whether the request brings a picture.
 
@@ -61,7 +64,7 @@ def family(model: str, capability: Capability, params: Params) -> str:
     works on a picture gets none.
     """
     editing = capability is Capability.IMAGE_EDIT
-    brought = editing or any(params.get(name) for name in (*REFERENCES, *NATIVE))
+    brought = editing or any(params[name] for name in _PICTURES & params.keys())
     offers = FAMILIES.get(model)
     if offers is not None:
         pair = offers.get(Capability.IMAGE if editing else capability, (None, None))

@@ -18,9 +18,10 @@ from translators.core import (
 )
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter
 from translators.fields import DROP, MODEL, OPTIONS, build, param_of, protected_in, sources_of
-from translators.files import holds_file, reference_param, within
+from translators.files import PLAIN, holds_file, reference_param, within
 
 _A_DAY = 86_400  # seconds: nothing that long is ordered
+_EMPTY: tuple[Any, ...] = (None, "", [])
 
 # OpenAI's parameters that only hint at a wish: a gateway without them still gives what was asked
 # for. The others change the result, and leaving one out silently would sell something else.
@@ -113,10 +114,9 @@ def plan(
         _check_files(operation, body)
     if row.max_request is not None and operation.read is not None:
         body = within(body, row.max_request)
-    for wanted in operation.needs:
-        first, *others = wanted.split("|")
-        if all(body.get(name) in (None, "", []) for name in (first, *others)):
-            raise MissingParameter(_wanted(operation, call, first))
+    for wanted in names.needs:
+        if not [name for name in wanted if body.get(name) not in _EMPTY]:
+            raise MissingParameter(_wanted(operation, call, wanted[0]))
     return Plan(
         model=model,
         operation=operation,
@@ -135,8 +135,9 @@ def _translated(
     """What the table makes of a call, and the names that could not be taken."""
     body = build(operation.table, call)
     dropped = [name for name, value in body.items() if value is DROP]
-    dropped = [param_of(operation.table, name) for name in dropped]
-    body = {name: value for name, value in body.items() if value is not DROP}
+    if dropped:
+        dropped = [param_of(operation.table, name) for name in dropped]
+        body = {name: value for name, value in body.items() if value is not DROP}
     if operation.open and operation.read is None:
         handled = frozenset()  # the gateway serves all of what passes through
     body, left_out = _others(operation, call, body, handled)
@@ -147,20 +148,24 @@ def _told(ordered: Ordered) -> Ordered:
     """What can be told of an order: provider_options may have put anything into the body."""
     if ordered is NOTHING_ORDERED:
         return ordered
-    resolution, ratio, seconds = (
-        str(one) if isinstance(one, str | int | float) else None
-        for one in (ordered.resolution, ordered.ratio, ordered.seconds)
-    )
+    seconds = _scalar(ordered.seconds)
     try:
         counted = seconds is not None and 0 < float(seconds) < _A_DAY
     except ValueError:
         counted = False
-    return Ordered(resolution, ratio, seconds if counted else None)
+    told = seconds if counted else None
+    return Ordered(_scalar(ordered.resolution), _scalar(ordered.ratio), told)
+
+
+def _scalar(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _check_files(operation: Operation, body: JSON) -> None:
     """No file where only words can go: JSON holds none, and a form none inside of an object."""
     for name, value in body.items():
+        if type(value) in PLAIN:
+            continue
         parts = value if operation.form and isinstance(value, list) else [value]
         words = [one for one in parts if not (operation.form and isinstance(one, Source))]
         if holds_file(words):
@@ -199,11 +204,13 @@ def _others(
 
 
 class _Names(NamedTuple):
-    """What an operation understands, and what nobody may set; `through`: its table is nothing but the model,
-    so that parameters are the body; `bare`: nor has it anything else that looks at them."""
+    """What an operation understands, and what nobody may set; `needs`: of each of these, one; `through`: its
+    table is nothing but the model, so that parameters are the body; `bare`: nor has it anything else that
+    looks at them."""
 
     known: frozenset[str]
     protected: frozenset[str]
+    needs: tuple[list[str], ...]
     through: bool
     bare: bool
     operation: Operation
@@ -218,7 +225,8 @@ def _names(operation: Operation) -> _Names:
         through = operation.open and operation.read is None and table == {"model": MODEL}
         told = operation.ordered is not nothing_ordered or operation.price is not price_unknown
         bare = through and not (operation.form or operation.needs or told)
-        made = _Names(known, protected_in(table), through, bare, operation)
+        needs = tuple(wanted.split("|") for wanted in operation.needs)
+        made = _Names(known, protected_in(table), needs, through, bare, operation)
         _known[id(operation)] = made
     return made
 

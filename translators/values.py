@@ -111,7 +111,7 @@ class Request:
     form: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A gateway's whole answer. `body` is the parsed JSON whatever the Content-Type, `None` if it is none;
     `raw`: its first bytes."""
@@ -140,7 +140,7 @@ class Asset:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cost:
     """What the gateway says it charges: dollars, or credits that the config prices."""
 
@@ -155,7 +155,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Task:
     """A gateway's task as one answer shows it. A SUCCEEDED task has assets or text, a FAILED one a fault.
 
@@ -173,7 +173,7 @@ class Task:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
     """What the poller knows when it shows a row an answer: seconds since the submit, bad polls so far."""
 
@@ -181,7 +181,7 @@ class Seen:
     age: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ordered:
     """What the native body really orders, in the gateway's own literals; seconds as a string."""
 

@@ -11,7 +11,7 @@ _HEADERS: dict[str, tuple[Schema, str]] = {
     "x-anygate-provider": (pattern("."), "The configured account that answers."),
     "x-anygate-model": (pattern("."), "The model's name at its gateway."),
     "x-anygate-dropped": (pattern("."), "Parameters that were left out, comma-separated."),
-    "x-anygate-job": (pattern("^[a-z]+_[0-9a-z]{29}$"), "The job that this request became."),
+    "x-anygate-job": (pattern("^[a-z]+_[0-9a-z]{29,35}$"), "The job that this request became."),
     "x-anygate-cost": (_USD, "What it cost, in USD, where that is known."),
     "x-anygate-partial": (pattern("^[0-9]+/[0-9]+$"), "How many of the tasks have succeeded."),
     "openai-poll-after-ms": (between(1, 10_000), "On unfinished jobs: when to ask again."),

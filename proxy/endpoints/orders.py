@@ -28,7 +28,7 @@ _LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversa
 _INLINE = 2_048  # characters of a data URL that a job keeps as a file instead
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wish:
     """What a client wants made. `said`: its own parameters, by which a repetition is known;
     `tasks`: how many the gateway is asked for; `keep_files`: its uploads are needed for a remix;

@@ -23,6 +23,7 @@ from proxy.jobs import transitions
 from proxy.jobs.poll import operation_of
 from proxy.routing import Ask, Candidate
 from proxy.store.base import Job
+from proxy.store.document import SUBMITTING
 from translators.convert import seconds_of, size_of
 from translators.core import Capability, Params
 
@@ -171,7 +172,7 @@ def _checked_size(value: Any) -> None:
 
 
 def is_taken(job: Job) -> bool:
-    return job.ended or not any(entry.submitting for entry in job.tasks)
+    return job.ended or SUBMITTING.isdisjoint([entry.state for entry in job.tasks])
 
 
 def grace(request: Request, job: Job) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _Create = Callable[[], Awaitable[Job]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Order:
     """A job as it is to be stored, and the targets that it is sent to in turn.
 

@@ -17,7 +17,7 @@ from proxy.store.document import ENDED
 _STARTED = ("running", "fetching", "completed")  # states of a task by which its job is in progress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Aim:
     """Where a job is being sent: what a fallback changes about it."""
 
@@ -83,7 +83,7 @@ def progressed(index: int, *, at: float, running: bool, progress: int, poll_path
     return change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a succeeded task brought. `assets` as `media.py` keeps them."""
 
