@@ -1,13 +1,16 @@
 """Who waits for a job here: told what this worker does to it, and looking for what others do."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import islice
 
 from proxy.store.base import Job, Store, StoreUnavailable
+from proxy.store.due import polled_at
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
+_QUIET = 5.0  # seconds without a look at most, whatever a clock that is set back says
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
@@ -20,6 +23,9 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: dict[str, set[_Waiter]] = {}
+        self._quiet: dict[
+            str, float
+        ] = {}  # until when (Unix seconds) nobody does anything to a job
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -48,8 +54,11 @@ class Waiting:
 
     def tell(self, job: Job) -> None:
         """It has changed."""
-        for waiter in self._waiting.get(job.id, ()):
-            waiter.tell(job)
+        waiters = self._waiting.get(job.id)
+        if waiters:
+            self._quiet[job.id] = _quiet_until(job)
+            for waiter in waiters:
+                waiter.tell(job)
 
     async def stop(self) -> None:
         self._stopped = True
@@ -64,6 +73,7 @@ class Waiting:
         waiting.discard(waiter)
         if not waiting:
             del self._waiting[job_id]
+            self._quiet.pop(job_id, None)
 
     def _look_later(self) -> None:
         if self._timer is None and not self._stopped:
@@ -73,8 +83,9 @@ class Waiting:
         self._looking = asyncio.create_task(self._look())
 
     async def _look(self) -> None:
-        """Read every job that is waited for."""
-        names = iter(tuple(self._waiting))
+        """Read every job that is waited for, unless nothing can have happened to it."""
+        quiet, now = self._quiet, time.time()
+        names = iter([name for name in self._waiting if quiet.get(name, now) <= now])
         try:
             while some := tuple(islice(names, _AT_ONCE)):
                 await self._read(some)
@@ -99,8 +110,18 @@ class Waiting:
                 return
             lost = exc
         for name in names:
+            job = found.get(name)
+            if job is not None:
+                self.tell(job)
+                continue
             for waiter in self._waiting.get(name, ()):
-                waiter.tell(lost or found.get(name))
+                waiter.tell(lost)
+
+
+def _quiet_until(job: Job) -> float:
+    """When (Unix seconds) a job is next due: before, nobody asks after it, unless its gateway may call."""
+    at = None if job.callback else polled_at(job)
+    return 0.0 if at is None else min(at, job.deadline, time.time() + _QUIET)
 
 
 class _Waiter:

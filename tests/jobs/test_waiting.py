@@ -69,6 +69,30 @@ async def test_what_another_worker_does_is_seen_by_one_look_of_all(
     assert (store.asked["several"], store.asked["get"]) == (2, 0)
 
 
+async def test_nobody_looks_for_a_job_before_it_is_due(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one whose gateway may call another worker."""
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    jobs = [await stored(store) for _ in range(3)]
+    waits = [asyncio.create_task(waiting.wait(one.id, done, LONG, known=one)) for one in jobs]
+    await asyncio.sleep(0)
+    later, soon = time.time() + LONG, time.time() + 0.05
+    waiting.tell(jobs[0].with_task(0, state="running", at=later).but(callback="secret"))
+    waiting.tell(jobs[1].with_task(0, state="running", at=soon))
+    waiting.tell(jobs[2].with_task(0, state="running", at=later))
+    for job in jobs:
+        await store.update(job.id, completed)
+    assert [found.status for found in await asyncio.gather(*waits[:2]) if found] == [
+        "completed"
+    ] * 2
+    looks = store.asked["several"]
+    await asyncio.sleep(0.05)
+    assert (waits[2].done(), store.asked["several"]) == (False, looks)
+    waiting.tell(completed(jobs[2]))
+    assert (await waits[2] or jobs[2]).ended
+
+
 async def test_a_job_that_is_gone_is_waited_for_no_longer(store: Shaky, waiting: Waiting) -> None:
     job = await stored(store)
     found = asyncio.create_task(waiting.wait(job.id, done, LONG))
