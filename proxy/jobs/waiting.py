@@ -10,7 +10,7 @@ from proxy.store.due import polled_at
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
-_QUIET = 5.0  # seconds without a look at most, whatever a clock that is set back says
+_QUIET = 60.0  # seconds until a poll, at most, that may be believed: a clock may be set back
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
@@ -23,9 +23,7 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: dict[str, set[_Waiter]] = {}
-        self._quiet: dict[
-            str, float
-        ] = {}  # until when (Unix seconds) nobody does anything to a job
+        self._last: dict[str, Job] = {}  # how those stand that are waited for, as far as was told
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -56,7 +54,7 @@ class Waiting:
         """It has changed."""
         waiters = self._waiting.get(job.id)
         if waiters:
-            self._quiet[job.id] = _quiet_until(job)
+            self._last[job.id] = job
             for waiter in waiters:
                 waiter.tell(job)
 
@@ -73,7 +71,7 @@ class Waiting:
         waiting.discard(waiter)
         if not waiting:
             del self._waiting[job_id]
-            self._quiet.pop(job_id, None)
+            self._last.pop(job_id, None)
 
     def _look_later(self) -> None:
         if self._timer is None and not self._stopped:
@@ -84,8 +82,8 @@ class Waiting:
 
     async def _look(self) -> None:
         """Read every job that is waited for, unless nothing can have happened to it."""
-        quiet, now = self._quiet, time.time()
-        names = iter([name for name in self._waiting if quiet.get(name, now) <= now])
+        last, now = self._last, time.time()
+        names = iter([name for name in self._waiting if not _quiet(last.get(name), now)])
         try:
             while some := tuple(islice(names, _AT_ONCE)):
                 await self._read(some)
@@ -118,10 +116,12 @@ class Waiting:
                 waiter.tell(lost)
 
 
-def _quiet_until(job: Job) -> float:
-    """When (Unix seconds) a job is next due: before, nobody asks after it, unless its gateway may call."""
-    at = None if job.callback else polled_at(job)
-    return 0.0 if at is None else min(at, job.deadline, time.time() + _QUIET)
+def _quiet(job: Job | None, now: float) -> bool:
+    """Whether a job is not due yet: until then nobody asks after it, unless its gateway may call."""
+    if job is None or job.callback or now >= job.deadline:
+        return False
+    at = polled_at(job)
+    return at is not None and now < at < now + _QUIET
 
 
 class _Waiter:
