@@ -81,16 +81,20 @@ class Submitter:
             if result.tasks[0].error and result.tasks[0].error["code"] == "submission_ambiguous":
                 await self._fail_all(job.id, rest, endings.HELD_BACK)
                 return
-            # None of them ends the others' leases: each is awaited, whatever becomes of one.
-            sent = (self._also(job.id, index, candidate) for index in rest)
-            for failure in await asyncio.gather(*sent, return_exceptions=True):
-                if failure is not None:
-                    raise failure
+            if rest:
+                await self._rest(job.id, rest, candidate)
             return
         assert refused is not None
         # Freed first: whoever sees the refusal may come again with the same key.
         await self._through(lambda: self._jobs.store.release(job.id))
         await self._fail_all(job.id, range(len(job.tasks)), refused)
+
+    async def _rest(self, job_id: str, indexes: Iterable[int], candidate: Candidate) -> None:
+        """None of them ends the others' leases: each is awaited, whatever becomes of one."""
+        sent = (self._also(job_id, index, candidate) for index in indexes)
+        for failure in await asyncio.gather(*sent, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def _also(self, job_id: str, index: int, candidate: Candidate) -> None:
         """A further task of a job whose first was taken: it stays with that target."""

@@ -5,17 +5,31 @@ import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
 _PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
+_drawn: list[str] = []  # what is left of it, each used once
 _PLACES = range(50, -1, -10)  # bits of two characters each
 _RANDOM = 12  # bytes
+_POOL = 256  # ids for which randomness is drawn at once: a call lets go of the interpreter, which costs more
 
 
 def new_id(prefix: str, now: float | None = None) -> str:
     """An id that sorts by time and cannot be guessed: "video_" + 11 characters of µs + 96 random bits."""
     micros = int((time.time() if now is None else now) * 1_000_000)
     time_of_it = "".join([_PAIRS[micros >> place & 1023] for place in _PLACES])[1:]
-    return f"{prefix}_{time_of_it}{os.urandom(_RANDOM).hex()}"
+    return f"{prefix}_{time_of_it}{_random()}"
+
+
+def _random() -> str:
+    if not _drawn:
+        drawn = os.urandom(_RANDOM * _POOL).hex()
+        size = 2 * _RANDOM
+        _drawn.extend([drawn[at : at + size] for at in range(0, len(drawn), size)])
+    return _drawn.pop()
 
 
 def sort_key(job_id: str) -> str:
     """The part of an id that sorts by time, whatever its prefix."""
     return job_id.rpartition("_")[2]
+
+
+# Two processes must not have the same.
+os.register_at_fork(after_in_child=_drawn.clear)

@@ -6,10 +6,12 @@ Money is counted in whole billionths of a dollar: sums are exact, and equal to w
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 NANOS = 1_000_000_000  # a dollar
 _SLOTS = 720  # of a budget's window: an hour each of thirty days
+_DAY = 86_400  # seconds
 MINUTE = 60.0  # seconds over which `rpm` and `tpm` count
 _SECOND = 1.0  # a slot of the minute over which tokens count
 MOST_USD = 1e6  # that anything costs: what a gateway tells beyond it is believed as little as less than nothing
@@ -225,4 +227,9 @@ def nanos(usd: float) -> int:
 
 def day_of(seconds: float) -> str:
     """The day (UTC) of a Unix time."""
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    return _day(int(seconds // _DAY))
+
+
+@lru_cache(maxsize=8)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * _DAY, UTC).date().isoformat()
