@@ -76,7 +76,7 @@ class Edge:
         if exchange.delivers is None:
             await send(message)
         elif await deliver(message, turn_of(scope), send):
-            await self._service.jobs.delivered(exchange.delivers)
+            self._service.jobs.delivered(exchange.delivers)
 
     def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""

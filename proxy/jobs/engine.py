@@ -51,6 +51,8 @@ class Jobs:
         self._upkeep = Upkeep(self, self._held)
         self._launcher = Launcher(self, self._upkeep, self._held)
         self._loops: list[asyncio.Task[None]] = []
+        self._answered: list[str] = []  # jobs whose clients have just got their answers
+        self._noting: set[asyncio.Task[None]] = set()
         self._waiting = Waiting(store)
 
     @property
@@ -103,6 +105,9 @@ class Jobs:
 
         Whatever is still being sent then is settled by whoever finds its lease run out.
         """
+        self._tell_answered()
+        if self._noting:
+            await asyncio.wait(self._noting, timeout=drain)
         await self._launcher.stop(drain)
         for task in self._loops:
             task.cancel()
@@ -152,10 +157,26 @@ class Jobs:
                 await self.media.unpublish(job.media)
         return job
 
-    async def delivered(self, job_id: str) -> None:
-        """The client has its answer: no automatic retry joins the job any more."""
+    def delivered(self, job_id: str) -> None:
+        """The client has its answer: no automatic retry joins the job any more.
+
+        Nobody waits for that: the store does in turn what it is asked for, so that whatever this client
+        wants next finds it done. Those of one round of the event loop are one operation.
+        """
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._tell_answered)
+        self._answered.append(job_id)
+
+    def _tell_answered(self) -> None:
+        ids, self._answered = self._answered, []
+        if ids:
+            task = asyncio.create_task(self._note_answered(ids))
+            self._noting.add(task)
+            task.add_done_callback(self._noting.discard)
+
+    async def _note_answered(self, job_ids: Sequence[str]) -> None:
         try:
-            await self.store.delivered(job_id)
+            await self.store.delivered(*job_ids)
         except StoreUnavailable as exc:
             self.away(exc)
 

@@ -126,8 +126,9 @@ class Store(Accounts, Protocol):
     async def overdue(self, limit: int) -> list[str]:
         """Ids of unfinished jobs past their deadline."""
 
-    async def delivered(self, job_id: str) -> None:
-        """The client has got its answer: no automatic retry joins this job any more."""
+    async def delivered(self, *job_ids: str) -> None:
+        """Clients have got their answers: no automatic retry joins these jobs any more, nor any that is
+        created after this was asked."""
 
     async def release(self, job_id: str) -> None:
         """Free the idempotency key of a job that a gateway certainly refused; no retry joins it either."""

@@ -188,8 +188,8 @@ class RedisStore(RedisAccounts):
         places = await self._lane.call(lists.OVERDUE, self._clock(), limit)
         return [index.id_of(one.decode()) for one in places]
 
-    async def delivered(self, job_id: str) -> None:
-        await self._lane.call(scripts.DELIVERED, job_id)
+    async def delivered(self, *job_ids: str) -> None:
+        await asyncio.gather(*[self._lane.call(scripts.DELIVERED, one) for one in job_ids])
 
     async def release(self, job_id: str) -> None:
         await self._lane.call(scripts.RELEASE, job_id)

@@ -122,8 +122,8 @@ class SqliteStore:
     async def overdue(self, limit: int) -> list[str]:
         return await self._reading.call(jobs.overdue, self._clock(), limit)
 
-    async def delivered(self, job_id: str) -> None:
-        await self._writing.call(jobs.delivered, job_id)
+    async def delivered(self, *job_ids: str) -> None:
+        await self._writing.call(jobs.delivered, *job_ids)
 
     async def release(self, job_id: str) -> None:
         await self._writing.call(jobs.release, job_id)

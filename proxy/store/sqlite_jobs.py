@@ -218,8 +218,10 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(provider, status): number for provider, status, number in rows}
 
 
-def delivered(db: sqlite3.Connection, job_id: str) -> None:
-    db.execute("UPDATE jobs SET delivered = 1 WHERE id = ? AND delivered = 0", (job_id,))
+def delivered(db: sqlite3.Connection, *job_ids: str) -> None:
+    db.executemany(
+        "UPDATE jobs SET delivered = 1 WHERE id = ? AND delivered = 0", [(one,) for one in job_ids]
+    )
 
 
 def release(db: sqlite3.Connection, job_id: str) -> None:

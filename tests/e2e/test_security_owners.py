@@ -156,12 +156,12 @@ def test_an_upload_is_found_by_its_name_alone(
 
 
 def test_ids_cannot_be_guessed() -> None:
-    """Made in the same microsecond they differ in eighteen characters of a base of 32: 90 bits."""
+    """Made in the same microsecond they differ in 24 hexadecimal digits: 96 bits."""
     made = [new_id("video", 0.0) for _ in range(2000)]
     assert len(set(made)) == len(made)
-    assert {len(one) for one in made} == {len("video_") + 29}
-    for place in range(len("video_") + 11, len("video_") + 29):
-        assert len({one[place] for one in made}) == 32
+    assert {len(one) for one in made} == {len("video_") + 35}
+    for place in range(len("video_") + 11, len("video_") + 35):
+        assert len({one[place] for one in made}) == 16
 
 
 def test_every_route_wants_a_key_unless_it_is_meant_to_be_open(
