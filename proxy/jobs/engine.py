@@ -115,7 +115,7 @@ class Jobs:
         await self._upkeep.stop()
         await self._waiting.stop()
 
-    async def start_job(
+    def start_job(
         self,
         job: Job,
         candidates: Sequence[Candidate],
@@ -123,18 +123,20 @@ class Jobs:
         key: str | None,
         retry: int,
         budget: Budget | None = None,
-    ) -> Job:
+    ) -> Awaitable[Job]:
         """Store a job and send it in the background, or join the one that it repeats.
 
         Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent. Once begun it goes on
         without its client; the job's files are removed where it is not stored.
         """
-        return await self._launcher.start(job, candidates, key=key, retry=retry, budget=budget)
+        return self._launcher.start(job, candidates, key=key, retry=retry, budget=budget)
 
-    async def wait(self, job_id: str, done: Callable[[Job], bool], timeout: float) -> Job | None:
+    def wait(
+        self, job_id: str, done: Callable[[Job], bool], timeout: float
+    ) -> Awaitable[Job | None]:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
         known = self._launcher.known.get(job_id)
-        return await self._waiting.wait(job_id, done, timeout, known=known)
+        return self._waiting.wait(job_id, done, timeout, known=known)
 
     async def change(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
         """Apply a transition and tell whoever waits for the job here. `known`: how it was last seen."""

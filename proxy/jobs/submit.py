@@ -57,17 +57,11 @@ class Submitter:
     async def run(
         self, job: Job, candidates: Iterable[Candidate], seat: Seat | None = None
     ) -> None:
-        """Send every task of a stored job; returns when each is accepted or has ended.
+        """Send every task of a stored job; returns when each is accepted or has ended. Raises GaveUp.
 
         `seat`: a place at the first of them; then the job is stored as on its way there already.
         """
-        try:
-            await self._run(job, list(candidates), seat)
-        except GaveUp:
-            return
-
-    async def _run(self, job: Job, left: list[Candidate], seat: Seat | None) -> None:
-        rest = range(1, len(job.tasks))
+        left, rest = list(candidates), range(1, len(job.tasks))
         refused: ApiError | None = None
         while left:
             candidate = take_next(left) if seat is None else left.pop(0)

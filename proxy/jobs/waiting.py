@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import cached_property
 from itertools import islice
 
 from proxy.store.base import Job, Store, StoreUnavailable
@@ -36,7 +37,7 @@ class Waiting:
 
         `known`: how it stands now, as far as this worker can tell.
         """
-        waiter = _Waiter(done)
+        waiter = _Waiter(done, self._loop)
         self._waiting.setdefault(job_id, set()).add(
             waiter
         )  # before the look, so as to miss nothing
@@ -58,6 +59,11 @@ class Waiting:
             for waiter in waiters:
                 waiter.tell(job)
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Asked for once: each time is a system call."""
+        return asyncio.get_running_loop()
+
     async def stop(self) -> None:
         self._stopped = True
         if self._timer is not None:
@@ -75,7 +81,7 @@ class Waiting:
 
     def _look_later(self) -> None:
         if self._timer is None and not self._stopped:
-            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._begin)
+            self._timer = self._loop.call_later(_LOOK, self._begin)
 
     def _begin(self) -> None:
         self._looking = asyncio.create_task(self._look())
@@ -98,7 +104,7 @@ class Waiting:
     async def _read(self, names: tuple[str, ...]) -> None:
         found: dict[str, Job] = {}
         lost: StoreUnavailable | None = None
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         try:
             found = {job.id: job for job in await self._store.several(names)}
             self._lost = None
@@ -125,10 +131,10 @@ def _quiet(job: Job | None, now: float) -> bool:
 
 
 class _Waiter:
-    def __init__(self, done: Done) -> None:
+    def __init__(self, done: Done, loop: asyncio.AbstractEventLoop) -> None:
         self._done = done
-        self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[Told] = self._loop.create_future()
+        self._loop = loop
+        self._future: asyncio.Future[Told] = loop.create_future()
 
     def tell(self, told: "Told") -> None:
         if not self._future.done() and (not isinstance(told, Job) or self._done(told)):
