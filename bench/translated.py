@@ -11,7 +11,7 @@ from bench.process import Process
 
 VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
 # Each waits a second for its first poll: as many as keep the core busy meanwhile.
-_TEXT = replace(PLAIN, connections=800, spread=0.8, body={**CHAT, "model": "t"})
+_TEXT = replace(PLAIN, connections=1600, spread=0.8, body={**CHAT, "model": "t"})
 _CREATE = replace(PLAIN, path="/v1/videos", body=VIDEO)
 
 
