@@ -24,7 +24,8 @@ _DUE = re.compile(rb"t=(\d+\.\d+)")
 class Spec:
     """What to send, and how much. Ends after `seconds`, or after `number` answers if that is not 0.
 
-    `spread`: seconds over which the connections begin; `cut`: break a stream off after so many chunks.
+    `spread`: seconds over which the connections begin; `pause`: seconds from an answer to the next request
+    of its connection; `cut`: break a stream off after so many chunks.
     """
 
     port: int
@@ -36,6 +37,7 @@ class Spec:
     seconds: float = 0.0
     number: int = 0
     spread: float = 0.0
+    pause: float = 0.0
     cut: int = 0
 
     def request(self) -> bytes:
@@ -161,7 +163,10 @@ class Client(asyncio.Protocol):
             seen.failed(f"status {status}: {self.error[:300]!r}")
         seen.whole.append(time.perf_counter() - self.began)
         if self.parser.should_keep_alive() and not seen.spec.cut:
-            self.ask()
+            if seen.spec.pause:
+                asyncio.get_running_loop().call_later(seen.spec.pause, self.ask)
+            else:
+                self.ask()
         else:
             self.transport.close()
 
