@@ -25,6 +25,7 @@ class Slots:
         self._provider = provider
         self._limit = limit
         self.busy = 0
+        self.early = 0  # of them, those that are held for what is not stored yet
         self._queue: deque[asyncio.Future[None]] = deque()
 
     def taken(self) -> bool:
@@ -33,6 +34,14 @@ class Slots:
             return False
         self.busy += 1
         return True
+
+    def seat(self) -> "Seat | None":
+        """A place for what is still to be stored, if there is one. Half of them at most: a store that stands
+        still must not keep out what needs none."""
+        if self.early >= self._limit // 2 or not self.taken():
+            return None
+        self.early += 1
+        return Seat(self, early=True)
 
     async def wait(self, patience: float | None) -> None:
         """Take a place, waiting up to `patience` seconds for one; raises Throttled."""
@@ -70,15 +79,23 @@ class Slots:
 class Seat:
     """A place of `slots` that is held for a request before it goes out. Giving it back twice does no harm."""
 
-    __slots__ = ("_held", "_slots")
+    __slots__ = ("_early", "_held", "_slots")
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, *, early: bool = False) -> None:
         self._slots = slots
+        self._early = early
         self._held = True
+
+    def stored(self) -> None:
+        """What it is for is stored now."""
+        if self._early:
+            self._early = False
+            self._slots.early -= 1
 
     def release(self) -> None:
         if self._held:
             self._held = False
+            self.stored()
             self._slots.release()
 
 

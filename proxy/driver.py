@@ -51,21 +51,25 @@ class Driver:
         self._tracer = tracer
 
     async def ask(
+        self, account: Account, request: Request, *, poll: bool = False, read: float | None = None
+    ) -> Answer:
+        """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's.
+
+        Raises Unreachable, Throttled or Lost.
+        """
+        return await self.answer(account, await self.native(account, request), poll=poll, read=read)
+
+    async def answer(
         self,
         account: Account,
-        request: Request,
+        request: httpx.Request,
         *,
         poll: bool = False,
         read: float | None = None,
         seat: Seat | None = None,
     ) -> Answer:
-        """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's;
-        `seat`: its place, where it has been let through already.
-
-        Raises Unreachable, Throttled or Lost.
-        """
-        sent = await self.native(account, request)
-        async with Sending(self, account, sent, poll, read, seat) as answer:
+        """The same for a request that is made already; `seat`: its place, where it has been let through."""
+        async with Sending(self, account, request, poll, read, seat) as answer:
             said, body = _parsed(await read_whole(answer))
         return Answer(answer.status_code, plain_headers(answer), said, body)
 
@@ -130,9 +134,8 @@ class Driver:
         return answer.status_code
 
     def seat_at_once(self, account: Account) -> Seat | None:
-        """A place for a request, where there is one and nothing has to be counted first."""
-        at_once = account.config.rpm is None and account.slots.taken()
-        return Seat(account.slots) if at_once else None
+        """A place for a submit that is still to be stored, where there is one and nothing has to be counted."""
+        return account.slots.seat() if account.config.rpm is None else None
 
     async def seat(self, account: Account) -> Seat:
         """A place for a submit, which waits for it as long as it must: nobody waits for its connection.

@@ -6,19 +6,19 @@ whether the server has taken the request.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from proxy.pouring import Write
+
 Headers = list[tuple[bytes, bytes]]
-Sink = Callable[[bytes], bool]
 
 _HIGH = 1 << 18  # bytes of an answer that wait for their reader before the socket is left alone
 _HEAD = 1 << 16  # bytes of headers that an honest server may send
-_BODILESS = (204, 304)
-_SIZES = (b"content-length", b"transfer-encoding")
+_BODILESS, _SIZES = (204, 304), (b"content-length", b"transfer-encoding")
 
 
 class Line(Protocol):
@@ -45,7 +45,7 @@ class Exchange(httpx.AsyncByteStream):
         self._keep = False
         self._surplus = False
         self._error: Exception | None = None
-        self._sink: Sink | None = None
+        self._sink: Write | None = None
         self._full = False  # the sink wants no more for now
         self._spilt: Exception | None = None  # what it raised
         self._waiter: asyncio.Future[None] | None = None
@@ -81,19 +81,19 @@ class Exchange(httpx.AsyncByteStream):
                 return
             await self._more()
 
-    async def flow(self, sink: Sink) -> bool:
-        """Hand what arrives to `sink` the moment it does, without this task being woken for it.
+    async def pour(self, write: Write) -> bool:
+        """Hand what arrives to `write` the moment it does, without this task being woken for it.
 
-        Until the end (true), or until `sink` returns false: what follows is kept. Raises as reading does, and
-        what `sink` raises.
+        Until the end (true), or until `write` returns false: what follows is kept. Raises as reading does, and
+        what `write` raises.
         """
         while True:
             while self._chunks:
-                if not sink(self._taken()):
+                if not write(self._taken()):
                     return False
             if self.complete:
                 return True
-            self._sink, self._full = sink, False
+            self._sink, self._full = write, False
             try:
                 await self._more()
             finally:

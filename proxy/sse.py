@@ -1,8 +1,8 @@
 """Server-sent events to a client: sent as they come, kept alive, and ended when the client goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from proxy.edge import ClientGone, tell
 from proxy.exchange import Exchange
 from proxy.health import Attempt
+from proxy.pouring import Source
 from proxy.turn import Turn, turn_of
 from translators.framing import encode
 
@@ -23,30 +24,6 @@ _HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would hold the events back otherwise
 ]
-
-
-class Source(Protocol):
-    """Where events come from. `enough()`: has a `pour` return false that waits for more; None where it cannot."""
-
-    enough: Callable[[], None] | None
-
-    async def pour(self, write: Callable[[bytes], bool]) -> bool:
-        """Write events, until their end (true) or until `write` returns false; called again, it goes on."""
-
-
-class Each:
-    """The events of an iterator."""
-
-    enough: Callable[[], None] | None = None
-
-    def __init__(self, events: AsyncIterator[bytes]) -> None:
-        self._events = events
-
-    async def pour(self, write: Callable[[bytes], bool]) -> bool:
-        async for events in self._events:
-            if not write(events):
-                return False
-        return True
 
 
 class EventStream(Response):

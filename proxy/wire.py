@@ -1,7 +1,7 @@
 """Bodies on the wire: what is sent as a form, what is read of an answer, and how it can fail."""
 
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -11,7 +11,8 @@ import orjson
 from proxy.accounts import Origin
 from proxy.config.values import PORTS
 from proxy.errors import Lost, Unreachable
-from proxy.http1_exchange import Exchange, Sink
+from proxy.http1_exchange import Exchange
+from proxy.pouring import Each
 from translators.core import Source
 
 AGENT = "anygate"  # as whom we ask
@@ -64,27 +65,11 @@ def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
     return stream if encoding == "identity" else _decoded(stream, encoding)
 
 
-class _Each:
-    """A body that is read piece by piece, as an exchange's `flow` has it."""
-
-    enough: Callable[[], None] | None = None
-    complete = False
-
-    def __init__(self, body: AsyncIterator[bytes]) -> None:
-        self._body = body
-
-    async def flow(self, sink: Sink) -> bool:
-        async for chunk in self._body:
-            if not sink(chunk):
-                return False
-        return True
-
-
-def flow_of(answer: httpx.Response) -> Exchange | _Each:
-    """`body_of` for who takes its pieces as they come (`Exchange.flow`)."""
+def poured(answer: httpx.Response) -> Exchange | Each:
+    """`body_of` for who takes its pieces as they come."""
     stream = answer.stream
     plain = isinstance(stream, Exchange) and stream.identity
-    return stream if isinstance(stream, Exchange) and plain else _Each(body_of(answer))
+    return stream if isinstance(stream, Exchange) and plain else Each(body_of(answer))
 
 
 def plain_headers(answer: httpx.Response) -> Mapping[str, str]:

@@ -24,11 +24,12 @@ from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
 from proxy.links import within
+from proxy.pouring import Each
 from proxy.ranges import Body, peek
 from proxy.routing import Ask, Candidate
 from proxy.sniff import HEAD, sniff
 from proxy.sound import FORMATS, MIMES, check, converted, format_of
-from proxy.sse import Each, EventStream, begun, while_connected
+from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Entry, Job
 from translators.core import JSON, Capability
 from translators.errors import UnsupportedValue

@@ -25,8 +25,9 @@ from proxy.errors import ApiError, GatewayDown, gateway_error, to_api_error
 from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
+from proxy.pouring import Each
 from proxy.routing import Ask
-from proxy.sse import Each, EventStream, begun, while_connected
+from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 from translators.framing import encode

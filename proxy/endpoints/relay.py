@@ -8,10 +8,11 @@ import httpx
 import orjson
 
 from proxy.errors import GatewayFault, Lost
+from proxy.pouring import Write
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.tally import Tally
-from proxy.wire import flow_of, lost
+from proxy.wire import lost, poured
 from translators.core import JSON, Answer, from_json
 from translators.errors import Fault, FaultKind, MalformedReply, message_in
 from translators.framing import Event, Framer, FramingError, encode
@@ -23,8 +24,6 @@ DONE = encode(b"[DONE]")
 _CHARACTERS_A_TOKEN = 4
 _TAIL = 0.2  # seconds for the connection to end after [DONE]: it can then be used again
 _ENDED = ""
-
-Write = Callable[[bytes], bool]  # of whole events; whether more may follow at once
 
 
 def _nowhere(events: bytes) -> bool:
@@ -43,7 +42,7 @@ class Relay:
         prompt: int,
         tally: Tally | None = None,
     ):
-        self._body = flow_of(answer)
+        self._body = poured(answer)
         self.enough: Callable[[], None] | None = self._body.enough
         self._framer = Framer()
         self._write: Write = _nowhere
@@ -71,7 +70,7 @@ class Relay:
         self._write = write
         try:
             while not self._done and self._failure is None:
-                if not await self._body.flow(self._take):
+                if not await self._body.pour(self._take):
                     if not (self._done or self._failure):
                         return False
                 elif not self._done and self._failure is None:
@@ -111,7 +110,7 @@ class Relay:
             return
         try:
             async with asyncio.timeout(_TAIL):
-                while not await self._body.flow(lambda data: True):
+                while not await self._body.pour(lambda data: True):
                     pass
         except (TimeoutError, httpx.HTTPError):
             return

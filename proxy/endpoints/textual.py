@@ -12,8 +12,9 @@ from proxy.endpoints.passing import Next
 from proxy.endpoints.relay import DONE
 from proxy.errors import ApiError
 from proxy.exchange import exchange_of
+from proxy.pouring import Each
 from proxy.routing import Ask, Candidate, Resolved
-from proxy.sse import Each, EventStream, begun, while_connected
+from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 from translators.framing import encode

@@ -7,6 +7,7 @@ from proxy.jobs import transitions
 from proxy.store.base import Change, Entry, Job
 
 LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
+UNMADE = gateway_error("The request could not be made.", "submission_lost")
 LATE = gateway_error("The request could not be sent before the deadline.", "submission_lost")
 HELD_BACK = gateway_error(
     "It was not sent, since it is in doubt whether the gateway took the one before.",

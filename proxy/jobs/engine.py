@@ -105,7 +105,6 @@ class Jobs:
 
         Whatever is still being sent then is settled by whoever finds its lease run out.
         """
-        self._tell_answered()
         if self._noting:
             await asyncio.wait(self._noting, timeout=drain)
         await self._launcher.stop(drain)
@@ -165,20 +164,16 @@ class Jobs:
         Nobody waits for that: the store does in turn what it is asked for, so that whatever this client
         wants next finds it done. Those of one round of the event loop are one operation.
         """
-        if not self._answered:
-            asyncio.get_running_loop().call_soon(self._tell_answered)
         self._answered.append(job_id)
-
-    def _tell_answered(self) -> None:
-        ids, self._answered = self._answered, []
-        if ids:
-            task = asyncio.create_task(self._note_answered(ids))
+        if len(self._answered) == 1:
+            task = asyncio.create_task(self._note_answered())
             self._noting.add(task)
             task.add_done_callback(self._noting.discard)
 
-    async def _note_answered(self, job_ids: Sequence[str]) -> None:
+    async def _note_answered(self) -> None:
+        ids, self._answered = self._answered, []
         try:
-            await self.store.delivered(*job_ids)
+            await self.store.delivered(*ids)
         except StoreUnavailable as exc:
             self.away(exc)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from proxy.accounts import Seat
-from proxy.jobs.submit import GaveUp, Submitter, sending
+from proxy.jobs.start import Start, sending
+from proxy.jobs.submit import GaveUp, Submitter
 from proxy.jobs.upkeep import Upkeep
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Job, StoreUnavailable, Unanswered
@@ -24,12 +24,12 @@ _Create = Callable[[], Awaitable[Job]]
 class Order:
     """A job as it is to be stored, and the targets that it is sent to in turn.
 
-    `seat`: a place at the first of them; then the job is stored as on its way there.
+    `start`: at the first of them, where it has a place; then the job is stored as on its way there.
     """
 
     job: Job
     candidates: Sequence[Candidate]
-    seat: Seat | None
+    start: Start | None
 
 
 class Launcher:
@@ -92,8 +92,10 @@ class Launcher:
         seat = self._jobs.driver.seat_at_once(first.account)
         if seat is None:
             return Order(job, candidates, None)
-        on_its_way = sending(0, first, self._jobs.lease)(job)
-        return Order(on_its_way or job, (first, *left), seat)
+        attempt = first.account.health.begin(first.target.model)
+        on_its_way = sending(0, first, self._jobs.lease)(job) or job
+        start = Start(seat, attempt, on_its_way.tasks[0].at or 0.0)
+        return Order(on_its_way, (first, *left), start)
 
     async def _begin(self, order: Order, create: _Create, stored: "asyncio.Future[Job]") -> None:
         """`stored` is told which job it is: this one, or one that it joins."""
@@ -106,13 +108,15 @@ class Launcher:
         if not stored.done():  # its client has not left
             stored.set_result(made)
         if made.id == order.job.id:
+            if order.start is not None:
+                order.start.seat.stored()
             await self._send(order)
 
     async def _created(self, job: Job, create: _Create) -> Job:
         made: Job | None = None
         try:
             made = await create()
-        except Unanswered:
+        except (Unanswered, asyncio.CancelledError):  # it may have been stored all the same
             self._upkeep.retract(job)
             raise
         finally:
@@ -126,7 +130,7 @@ class Launcher:
         self._held.update(places)
         self.known[job.id] = job
         try:
-            await self._submitter.run(job, order.candidates, order.seat)
+            await self._submitter.run(job, order.candidates, self._begins(order))
         except GaveUp:
             pass
         except Exception as exc:  # settled like a crash: by the lease that nobody renews
@@ -135,11 +139,19 @@ class Launcher:
             del self.known[job.id]
             self._held.difference_update(places)
 
+    def _begins(self, order: Order) -> Start | None:
+        """None where storing took so long that others may have taken the job for an orphan: it is marked anew."""
+        start = order.start
+        if start is None or time.time() < start.until - self._jobs.lease / 2:
+            return start
+        start.leave()
+        return None
+
     def _over(
         self, order: Order, stored: "asyncio.Future[Job]", task: "asyncio.Task[None]"
     ) -> None:
         self._under_way.discard(task)
-        if order.seat is not None:
-            order.seat.release()
+        if order.start is not None:
+            order.start.leave()
         if not stored.done():
             stored.set_exception(StoreUnavailable("the proxy is stopping"))

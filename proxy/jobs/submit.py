@@ -23,7 +23,7 @@ from proxy.failures import Failure, failure_of, fault_of
 from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
-from proxy.jobs.transitions import Aim
+from proxy.jobs.start import Start, sending
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Job, StoreUnavailable
@@ -55,18 +55,18 @@ class Submitter:
         self._jobs = jobs
 
     async def run(
-        self, job: Job, candidates: Iterable[Candidate], seat: Seat | None = None
+        self, job: Job, candidates: Iterable[Candidate], start: Start | None = None
     ) -> None:
         """Send every task of a stored job; returns when each is accepted or has ended. Raises GaveUp.
 
-        `seat`: a place at the first of them; then the job is stored as on its way there already.
+        `start`: at the first of them, where the job is stored as on its way there already.
         """
         left, rest = list(candidates), range(1, len(job.tasks))
         refused: ApiError | None = None
         while left:
-            candidate = take_next(left) if seat is None else left.pop(0)
-            result = await self._sent(job.id, 0, candidate, last=not left, seat=seat)
-            seat = None
+            candidate = take_next(left) if start is None else left.pop(0)
+            result = await self._sent(job.id, 0, candidate, last=not left, start=start)
+            start = None
             if isinstance(result, Refused):
                 refused = result.error
                 if left:
@@ -103,18 +103,18 @@ class Submitter:
         candidate: Candidate,
         *,
         last: bool,
-        seat: Seat | None = None,
+        start: Start | None = None,
     ) -> Job | Refused:
         """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
         account, tried = candidate.account, 1
         with self._jobs.holding(job_id, index):
             while True:
-                attempt = account.health.begin(candidate.target.model)
+                attempt = start.attempt if start else account.health.begin(candidate.target.model)
+                seat, start = start.seat if start else None, None
                 try:
                     result = await self._send(job_id, index, candidate, attempt, seat)
                 finally:
                     attempt.left()
-                    seat = None
                 failure = result.failure if last and isinstance(result, Refused) else None
                 pause = pause_before(failure, account.config.retries, tried) if failure else None
                 if pause is None:
@@ -132,11 +132,16 @@ class Submitter:
     ) -> Job | Refused:
         account = candidate.account
         try:
+            request = await self._jobs.driver.native(account, candidate.plan.request)
+        except Exception as exc:  # our own fault, and nothing has gone out
+            self._jobs.report(exc, f"making the request of {job_id}")
+            return Refused(endings.UNMADE, None)
+        try:
             if seat is None:
                 # Where the provider's rpm cannot be counted: nothing has gone out by then.
                 seat = await self._through(lambda: self._jobs.driver.seat(account))
                 await self._change(job_id, sending(index, candidate, self._jobs.lease))
-            answer = await self._jobs.driver.ask(account, candidate.plan.request, seat=seat)
+            answer = await self._jobs.driver.answer(account, request, seat=seat)
         except GatewayDown as down:
             attempt.ended(down)
             if down.certain:
@@ -219,18 +224,3 @@ class Submitter:
             except StoreUnavailable as exc:
                 self._jobs.away(exc)
             await asyncio.sleep(_AGAIN)
-
-
-def sending(index: int, candidate: Candidate, lease: float) -> Change:
-    """The task is on its way there, for as long as the lease lasts (seconds)."""
-    plan, now = candidate.plan, time.time()
-    aim = Aim(
-        provider=candidate.account.name,
-        target=str(candidate.target),
-        native=plan.model,
-        capability=candidate.capability.value,
-        ordered=plan.ordered.known(),
-        dropped=plan.dropped,
-    )
-    long = plan.operation.long
-    return transitions.sending(index, now=now, until=now + lease, aim=aim, long=long)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _BATCH = 100
 _AGAIN = 0.1  # seconds between attempts to take a job back
 _GRACE = 0.5  # of a lease
+_LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
 
 class Upkeep:
@@ -24,11 +25,12 @@ class Upkeep:
         self._jobs = jobs
         self._held = held
         self._there_since: float | None = None  # by time.monotonic(); None: the store was not there
-        self._unwanted: list[tuple[Job, float]] = []
+        self._unwanted: list[Job] = []
         self._retracting: asyncio.Task[None] | None = None
 
     async def stop(self) -> None:
         if self._retracting is not None:
+            await asyncio.wait({self._retracting}, timeout=_LAST)
             self._retracting.cancel()
             await asyncio.gather(self._retracting, return_exceptions=True)
 
@@ -38,20 +40,17 @@ class Upkeep:
         Nobody sends it, so nobody may join it: not the repetition that the client's SDK makes by itself
         as soon as the store is back.
         """
-        self._unwanted.append((job, time.monotonic() + self._jobs.lease))
+        self._unwanted.append(job)
         if self._retracting is None or self._retracting.done():
             self._retracting = asyncio.create_task(self._retract())
 
     async def _retract(self) -> None:
         while self._unwanted:
-            job, until = self._unwanted[0]
+            job = self._unwanted[0]
             try:
-                if time.monotonic() < until:  # else it is an orphan like any other
-                    await self._jobs.store.release(
-                        job.id
-                    )  # first: whoever sees it fail may come again
-                    for index in range(len(job.tasks)):
-                        await self._orphaned(Due(job.id, index, job.provider), unsent=True)
+                await self._jobs.store.release(job.id)  # first: whoever sees it fail may come again
+                for index in range(len(job.tasks)):
+                    await self._orphaned(Due(job.id, index, job.provider), unsent=True)
                 del self._unwanted[0]
             except StoreUnavailable:
                 await asyncio.sleep(_AGAIN)

@@ -7,11 +7,11 @@ from functools import cached_property
 from itertools import islice
 
 from proxy.store.base import Job, Store, StoreUnavailable
-from proxy.store.due import polled_at
+from proxy.store.due import queued
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
-_QUIET = 60.0  # seconds until a poll, at most, that may be believed: a clock may be set back
+_QUIET = 2.0  # seconds without a look at most: the clock of another worker may be ahead
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
@@ -24,7 +24,7 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: dict[str, set[_Waiter]] = {}
-        self._last: dict[str, Job] = {}  # how those stand that are waited for, as far as was told
+        self._last: dict[str, tuple[Job, float]] = {}  # what was last told of a job, and when
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -55,7 +55,7 @@ class Waiting:
         """It has changed."""
         waiters = self._waiting.get(job.id)
         if waiters:
-            self._last[job.id] = job
+            self._last[job.id] = job, self._loop.time()
             for waiter in waiters:
                 waiter.tell(job)
 
@@ -88,8 +88,11 @@ class Waiting:
 
     async def _look(self) -> None:
         """Read every job that is waited for, unless nothing can have happened to it."""
-        last, now = self._last, time.time()
-        names = iter([name for name in self._waiting if not _quiet(last.get(name), now)])
+        since = self._loop.time() - _QUIET
+        due = [name for name in self._waiting if not _quiet(self._last.get(name), since)]
+        names = iter(due)
+        if not due:
+            self._lost = None  # nobody has missed it: the next outage has all of its time
         try:
             while some := tuple(islice(names, _AT_ONCE)):
                 await self._read(some)
@@ -122,12 +125,15 @@ class Waiting:
                 waiter.tell(lost)
 
 
-def _quiet(job: Job | None, now: float) -> bool:
-    """Whether a job is not due yet: until then nobody asks after it, unless its gateway may call."""
-    if job is None or job.callback or now >= job.deadline:
+def _quiet(last: tuple[Job, float] | None, since: float) -> bool:
+    """Whether a job was told of since then, and nobody does anything to it before its next poll is due:
+    it is not being sent, and its gateway does not call."""
+    if last is None or last[1] < since or last[0].callback:
         return False
-    at = polled_at(job)
-    return at is not None and now < at < now + _QUIET
+    job, now = last[0], time.time()
+    dues = queued(job).values()
+    polled = all(not submitting and at > now for _, submitting, at in dues)
+    return polled and bool(dues) and job.deadline > now
 
 
 class _Waiter:

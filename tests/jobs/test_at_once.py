@@ -1,6 +1,7 @@
 """Orders that find a place at their gateway free: stored once, as on their way, and sent."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -48,3 +49,117 @@ async def test_what_is_not_stored_holds_no_place_and_keeps_no_file(
         await engine.order("sora-2", media=[other])
     await becoming(lambda: slots.busy == 0)
     assert [engine.service.media.path(one) for one in (file, other)] == [None, None]
+
+
+async def test_what_took_too_long_to_store_is_marked_anew(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Another worker may have taken it for an orphan's: then it is not sent any more."""
+    one, other = await workers(), await workers()
+    create, settled = one.service.store.create, asyncio.Event()
+
+    async def slowly(*args: Any, **options: Any) -> Any:
+        made = await create(*args, **options)
+        await other.ended(made)
+        settled.set()
+        return made
+
+    one.store.create = slowly
+    job = await one.order("sora-2")
+    assert settled.is_set()
+    assert ((await one.ended(job)).error or {})["code"] == "submission_ambiguous"
+    slots = one.service.runtime.accounts["onysoft"].slots
+    await becoming(lambda: slots.busy == 0)
+    assert gateways["onysoft"].submits == []
+
+
+async def test_a_target_on_probation_gets_one_order_of_many(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(models={"both": ["onysoft/sora-2", "ai-gate-one/Sora2"]})
+    gateways["onysoft"].fault("submit", late=float("inf"), times=None)
+    circuit = engine.service.runtime.accounts["onysoft"].health.connection
+    circuit._until, circuit._pause = circuit._clock() - 0.001, 1.0  # its pause is over
+    await asyncio.gather(*(engine.order("both") for _ in range(10)))
+    await becoming(lambda: len(gateways["ai-gate.one"].tasks) == 9)
+    await gateways["onysoft"].until(lambda double: double.submits)
+    assert len(gateways["onysoft"].submits) == 1
+
+
+async def test_a_store_that_stands_still_leaves_half_of_the_places(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(providers={"onysoft": {"max_concurrency": 4}})
+    slots = engine.service.runtime.accounts["onysoft"].slots
+    create, going = engine.service.store.create, asyncio.Event()
+
+    async def later(*args: Any, **options: Any) -> Any:
+        await going.wait()
+        return await create(*args, **options)
+
+    engine.store.create = later
+    orders = [asyncio.create_task(engine.order("sora-2")) for _ in range(6)]
+    await becoming(lambda: slots.busy == 2)
+    await asyncio.sleep(0)
+    assert (slots.busy, slots.early) == (2, 2)
+    going.set()
+    done = [await engine.ended(job) for job in await asyncio.gather(*orders)]
+    assert [one.status for one in done] == ["completed"] * 6
+    assert (slots.busy, slots.early) == (0, 0)
+
+
+async def test_what_is_stored_while_the_worker_stops_is_lost_and_its_key_free(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Its client is told so, and comes again: not to a job that nobody sends."""
+    one, other = await workers(), await workers()
+    create, stored = one.service.store.create, asyncio.Event()
+
+    async def unheard(*args: Any, **options: Any) -> Any:
+        await create(*args, **options)
+        stored.set()
+        await asyncio.Event().wait()
+
+    one.store.create = unheard
+    ordering = asyncio.create_task(one.order("sora-2", key="k"))
+    await stored.wait()
+    await one.crash()
+    with pytest.raises(StoreUnavailable):
+        await ordering
+    [job] = (await other.service.store.page("")).jobs
+    assert (job.error or {})["code"] == "submission_lost"
+    again = await other.order("sora-2", key="k")
+    assert again.id != job.id
+    assert (await other.ended(again)).status == "completed"
+
+
+async def test_what_was_stored_unheard_is_taken_back_after_any_outage(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Longer than a lease, too, whose end would leave it in doubt."""
+    engine = await workers()
+    engine.store.mute = {"create"}
+    with pytest.raises(StoreUnavailable):
+        await engine.order("sora-2", key="k")
+    engine.store.away, engine.store.mute = {"*"}, set()
+    await asyncio.sleep(1.2)  # a lease: nothing else tells that it is over
+    engine.store.away = set()
+    [stored] = (await engine.service.store.page("")).jobs
+    assert ((await engine.ended(stored)).error or {})["code"] == "submission_lost"
+    assert (await engine.order("sora-2", key="k")).id != stored.id
+
+
+async def test_a_request_that_cannot_be_made_leaves_no_doubt(
+    workers: Workers, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await workers()
+
+    async def never(*_: object) -> None:
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.service.runtime.driver, "native", never)
+        done = await engine.ended(await engine.order("sora-2", key="k"))
+    assert (done.error or {})["code"] == "submission_lost"
+    assert (await engine.order("sora-2", key="k")).id != done.id
+    assert len(gateways["onysoft"].submits) <= 1

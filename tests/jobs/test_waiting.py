@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proxy.jobs.waiting import Waiting
-from proxy.store.base import Job, StoreUnavailable
+from proxy.store.base import Entry, Job, StoreUnavailable
 from proxy.store.ids import new_id
 from proxy.store.sqlite import SqliteStore
 from tests.eventually import becoming
@@ -91,6 +91,50 @@ async def test_nobody_looks_for_a_job_before_it_is_due(
     assert (waits[2].done(), store.asked["several"]) == (False, looks)
     waiting.tell(completed(jobs[2]))
     assert (await waits[2] or jobs[2]).ended
+
+
+async def test_one_that_is_still_being_sent_is_looked_for(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another worker, of which nothing is heard: though its first task is not due yet."""
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    later = time.time() + LONG
+    tasks = [Entry(state="accepted", at=later), Entry(state="sending", at=later)]
+    waiting.tell(job.but(tasks=tasks))
+    await store.update(job.id, completed)
+    assert (told := await found) is not None and told.ended
+
+
+async def test_a_clock_that_is_behind_makes_nobody_wait_until_a_poll_is_due(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    monkeypatch.setattr("proxy.jobs.waiting._QUIET", 0.05)
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    waiting.tell(job.with_task(0, state="running", at=time.time() + LONG))
+    await store.update(job.id, completed)
+    assert (told := await found) is not None and told.ended
+
+
+async def test_two_short_outages_are_not_one_long_one(
+    store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between them nobody looked, since the job was not due."""
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    store.away = {"several"}
+    await becoming(lambda: waiting._lost is not None)
+    waiting.tell(job.with_task(0, state="running", at=time.time() + LONG))
+    await becoming(lambda: waiting._lost is None)
+    found.cancel()
+    await asyncio.gather(found, return_exceptions=True)
 
 
 async def test_a_job_that_is_gone_is_waited_for_no_longer(store: Shaky, waiting: Waiting) -> None:
