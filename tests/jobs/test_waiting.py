@@ -98,6 +98,7 @@ async def test_one_that_is_still_being_sent_is_looked_for(
 ) -> None:
     """By another worker, of which nothing is heard: though its first task is not due yet."""
     monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    monkeypatch.setattr("proxy.jobs.waiting._QUIET", LONG)
     job = await stored(store)
     found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
     await asyncio.sleep(0)
@@ -105,7 +106,7 @@ async def test_one_that_is_still_being_sent_is_looked_for(
     tasks = [Entry(state="accepted", at=later), Entry(state="sending", at=later)]
     waiting.tell(job.but(tasks=tasks))
     await store.update(job.id, completed)
-    assert (told := await found) is not None and told.ended
+    assert (told := await asyncio.wait_for(found, LONG / 3)) is not None and told.ended
 
 
 async def test_a_clock_that_is_behind_makes_nobody_wait_until_a_poll_is_due(
@@ -118,7 +119,7 @@ async def test_a_clock_that_is_behind_makes_nobody_wait_until_a_poll_is_due(
     await asyncio.sleep(0)
     waiting.tell(job.with_task(0, state="running", at=time.time() + LONG))
     await store.update(job.id, completed)
-    assert (told := await found) is not None and told.ended
+    assert (told := await asyncio.wait_for(found, LONG / 3)) is not None and told.ended
 
 
 async def test_two_short_outages_are_not_one_long_one(
