@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _BATCH = 100
 _AGAIN = 0.1  # seconds between attempts to take a job back
 _GRACE = 0.5  # of a lease
+_MOST = 10_000  # jobs to take back: the others are orphans like any
 _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
 
@@ -40,7 +41,8 @@ class Upkeep:
         Nobody sends it, so nobody may join it: not the repetition that the client's SDK makes by itself
         as soon as the store is back.
         """
-        self._unwanted.append(job)
+        if len(self._unwanted) < _MOST:
+            self._unwanted.append(job)
         if self._retracting is None or self._retracting.done():
             self._retracting = asyncio.create_task(self._retract())
 

@@ -20,10 +20,10 @@ _ROUNDS = 4  # of one batch: sent, moved to another node, its scripts made known
 
 class _Call:
     """An operation on its way. `whole`: with the script itself, which the server did not know;
-    `again`: it may be sent once more where its answer is lost.
+    `again`: it may be sent once more where its answer is lost; `lost`: one was, so that nobody knows.
     """
 
-    __slots__ = ("again", "arguments", "future", "script", "whole")
+    __slots__ = ("again", "arguments", "future", "lost", "script", "whole")
 
     def __init__(
         self, script: Script, arguments: tuple[bytes, ...], future: "asyncio.Future[Any]"
@@ -33,11 +33,16 @@ class _Call:
         self.future = future
         self.whole = False
         self.again = script.again
+        self.lost = False
 
     def command(self, prefix: str) -> tuple[str | int | bytes, ...]:
         if self.whole:
             return ("EVAL", self.script.source, 1, prefix, *self.arguments)
         return ("EVALSHA", self.script.digest, 1, prefix, *self.arguments)
+
+
+class _NoConnection(Exception):
+    """There is none, and so nothing has been sent."""
 
 
 class Lane:
@@ -110,15 +115,22 @@ class Lane:
             _fail([*batch, *self._waiting], StoreUnavailable("the store is closed"))
             self._waiting.clear()
             raise
+        except _NoConnection as exc:
+            await self._failed(batch, exc.args[0])
         except Exception as exc:  # whatever it was: callers must not wait for ever
-            if isinstance(exc, TooSlow):  # nor one after the other
-                _fail([*batch, *self._waiting], exc, Unanswered)
-                self._waiting.clear()
-                self._hangs = exc
-                self._asking = asyncio.create_task(self._ask())
-            else:
-                _fail(self._put_back(batch), exc, Unanswered)
-                await self._go_to(None)
+            for call in batch:
+                call.lost = True
+            await self._failed(batch, exc)
+
+    async def _failed(self, batch: Sequence[_Call], exc: Exception) -> None:
+        if isinstance(exc, TooSlow):  # they do not wait one after the other
+            _fail([*batch, *self._waiting], exc)
+            self._waiting.clear()
+            self._hangs = exc
+            self._asking = asyncio.create_task(self._ask())
+        else:
+            _fail(self._put_back(batch), exc)
+            await self._go_to(None)
 
     async def _ask(self) -> None:
         """Ask until the server says something, if only that it refuses: that does not take long."""
@@ -150,9 +162,7 @@ class Lane:
                 if isinstance(answer, NoScriptError | MovedError):
                     continue
                 if isinstance(answer, Exception):
-                    # of one that was sent before, this says nothing about the first time
-                    twice = call.script.again and not call.again
-                    _fail([call], answer, Unanswered if twice else StoreUnavailable)
+                    _fail([call], answer)
                 elif not call.future.done():  # else it was cancelled meanwhile
                     call.future.set_result(answer)
             moved = next((one for one in answers if isinstance(one, MovedError)), None)
@@ -168,6 +178,11 @@ class Lane:
 
     async def _send(self, batch: Sequence[_Call]) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
+            try:
+                pool: Any = self._client.connection_pool
+                pipeline.connection = await pool.get_connection()
+            except (RedisError, OSError) as exc:
+                raise _NoConnection(exc) from exc
             for call in batch:
                 pipeline.execute_command(*call.command(self._prefix))
             return await pipeline.execute(raise_on_error=False)
@@ -184,13 +199,13 @@ class Lane:
             await self._client.connection_pool.disconnect()
 
 
-def _fail(
-    batch: Sequence[_Call], exc: Exception, kind: type[StoreUnavailable] = StoreUnavailable
-) -> None:
+def _fail(batch: Sequence[_Call], exc: Exception) -> None:
     """An exception for each: one that is raised twice grows its traceback."""
     for call in batch:
         if call.future.done():
             continue
+        # What is said now says nothing about a first time whose answer was lost.
+        kind = Unanswered if call.lost else StoreUnavailable
         error = kind(str(exc) if isinstance(exc, StoreUnavailable) else f"the store: {exc}")
         error.__cause__ = exc
         call.future.set_exception(error)

@@ -25,13 +25,13 @@ async def stand_in(answer: bytes | None) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def cut_then(answer: bytes) -> AsyncIterator[str]:
-    """A server that cuts its first connection once something has come, and gives one answer to all later."""
+    """A server that cuts its first connection once a script has come, and gives one answer to all later."""
     cut = False
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal cut
         while data := await reader.read(65536):
-            if not cut:
+            if not cut and b"EVAL" in data:  # before, the connection is made
                 cut = True
                 break
             writer.write(answer * data.count(b"*"))

@@ -1,6 +1,7 @@
 """A Redis store whose server goes away, refuses or forgets, and what is left after kill -9."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from proxy.store import redis_scripts as scripts
 from proxy.store.redis import RedisStore
 from proxy.store.redis_account_scripts import BOOK, RESERVE, SPEND
 from proxy.store.redis_lane import Lane
+from proxy.store.redis_scripts import CREATE
 from proxy.store.redis_server import Server
 from tests.store.redis_stand_ins import cut_then, relay, stand_in
 
@@ -253,6 +255,18 @@ async def test_a_repetition_that_is_refused_says_nothing_of_the_first_time():
             await lane.call(BOOK, "b", "{}")
         assert not isinstance(raised.value, Unanswered)
         await lane.close()
+
+
+async def test_what_could_not_be_sent_is_certainly_not_done(make):
+    """No server there: nobody need take the job back."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    lane = Lane(Server(f"redis://127.0.0.1:{port}"), "{anygate}:")
+    for script in (BOOK, CREATE):
+        with pytest.raises(StoreUnavailable) as raised:
+            await lane.call(script, "a", "{}")
+        assert type(raised.value) is StoreUnavailable
+    await lane.close()
 
 
 async def test_a_job_that_may_be_stored_is_told_apart(durable, clock, make):
