@@ -25,6 +25,7 @@ PACED, PACE = 1000, 100  # streams, ms between chunks
 
 def plain(run: Run) -> list[Figure]:
     """CPU a request and memory, against nginx and against what uvicorn and Starlette take alone."""
+    run = run.shorter()
     with ExitStack() as stack:
         up = stack.enter_context(servers.gateway(run.folder))
         compared = [
@@ -102,7 +103,6 @@ def paced(run: Run) -> list[Figure]:
     return [*figures, what.at_most(50)]
 
 
-_SHORT = 3  # rounds in place of one: what two processes on one processor suffer from is short
 _PAUSE = (
     0.02  # seconds from an answer to a connection's next request: half of what the processor can do
 )
@@ -113,7 +113,7 @@ def workers(run: Run) -> list[Figure]:
 
     They have one processor here: what it costs that both want more of it than there is stands beside it.
     """
-    run = replace(run, rounds=_SHORT * run.rounds, seconds=run.seconds / _SHORT)
+    run = run.shorter()
     measured: dict[str, Callable[[Process], Cost]] = {
         "request": lambda one: requests(run, one, times=_workers(one), pause=_PAUSE),
         "chunk": lambda one: chunks(one, times=_workers(one)),
