@@ -78,8 +78,7 @@ class Exchange:
 
 
 def exchange_of(request: Request) -> Exchange:
-    exchange = request.scope["anygate"]
-    assert isinstance(exchange, Exchange)
+    exchange: Exchange = request.scope["anygate"]
     return exchange
 
 

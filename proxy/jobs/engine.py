@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from proxy.accounts import Account
 from proxy.config import Config
@@ -176,15 +175,6 @@ class Jobs:
             await self.store.delivered(*ids)
         except StoreUnavailable as exc:
             self.away(exc)
-
-    @contextmanager
-    def holding(self, job_id: str, index: int) -> Iterator[None]:
-        """While a task is being sent, its lease is renewed."""
-        self._held.add((job_id, index))
-        try:
-            yield
-        finally:
-            self._held.discard((job_id, index))
 
     def report(self, exc: BaseException, doing: str) -> None:
         """Our own fault, in the log alone."""

@@ -53,8 +53,7 @@ class Launcher:
         budget: Budget | None,
     ) -> Job:
         """See `Jobs.start_job`."""
-        until = time.time() + self._jobs.lease
-        order = self._order(job.but(tasks=[one.but(at=until) for one in job.tasks]), candidates)
+        order = self._order(job, candidates)
         recent = self._jobs.config.jobs.timeout
 
         def create() -> Awaitable[Job]:
@@ -87,9 +86,12 @@ class Launcher:
 
     def _order(self, job: Job, candidates: Sequence[Candidate]) -> Order:
         """With a place at the first of its targets, if one is free: such a job need not be written twice."""
+        until = time.time() + self._jobs.lease
         left = list(candidates)
         first = take_next(left)
         seat = self._jobs.driver.seat_at_once(first.account)
+        if seat is None or len(job.tasks) > 1:
+            job = job.but(tasks=[one.but(at=until) for one in job.tasks])
         if seat is None:
             return Order(job, candidates, None)
         attempt = first.account.health.begin(first.target.model)

@@ -107,21 +107,20 @@ class Submitter:
     ) -> Job | Refused:
         """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
         account, tried = candidate.account, 1
-        with self._jobs.holding(job_id, index):
-            while True:
-                attempt = start.attempt if start else account.health.begin(candidate.target.model)
-                seat, start = start.seat if start else None, None
-                try:
-                    result = await self._send(job_id, index, candidate, attempt, seat)
-                finally:
-                    attempt.left()
-                failure = result.failure if last and isinstance(result, Refused) else None
-                pause = pause_before(failure, account.config.retries, tried) if failure else None
-                if pause is None:
-                    return result
-                self._jobs.metrics.retries.add(account.name)
-                await asyncio.sleep(pause)
-                tried += 1
+        while True:
+            attempt = start.attempt if start else account.health.begin(candidate.target.model)
+            seat, start = start.seat if start else None, None
+            try:
+                result = await self._send(job_id, index, candidate, attempt, seat)
+            finally:
+                attempt.left()
+            failure = result.failure if last and isinstance(result, Refused) else None
+            pause = pause_before(failure, account.config.retries, tried) if failure else None
+            if pause is None:
+                return result
+            self._jobs.metrics.retries.add(account.name)
+            await asyncio.sleep(pause)
+            tried += 1
 
     async def _fail_all(self, job_id: str, indexes: Iterable[int], error: ApiError) -> None:
         for index in indexes:

@@ -14,9 +14,10 @@ from proxy.store.money import Budget
 from proxy.store.sqlite_ledger import check, forget, post
 from proxy.store.sqlite_queue import follow
 
+_COLUMNS = ("status", "deleted", "provider", "completed_at", "deadline")
 _INSERT = (
     "INSERT INTO jobs (id, sort, owner, kind, created_at, fingerprint, delivered, attempt, doc,"
-    " status, deleted, provider, completed_at, deadline)"
+    f" {', '.join(_COLUMNS)})"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
@@ -93,22 +94,17 @@ def _undelivered(db: sqlite3.Connection, job: Job, retry: int, recent: float) ->
 def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
     fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
-        db.execute(_INSERT, (*fixed, 0, retry, job.encode(), *_columns(job).values()))
+        db.execute(_INSERT, (*fixed, 0, retry, job.encode(), *_columns(job)))
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
     follow(db, None, job)
     post(db, None, job)
 
 
-def _columns(job: Job) -> dict[str, Any]:
-    """What may change in a job's life and is looked for; in the order of _INSERT."""
-    return {
-        "status": job.status,
-        "deleted": job.deleted,
-        "provider": job.provider,
-        "completed_at": job.completed_at if job.ended else None,
-        "deadline": job.deadline,
-    }
+def _columns(job: Job) -> tuple[Any, ...]:
+    """What may change in a job's life and is looked for: _COLUMNS."""
+    ended = job.completed_at if job.ended else None
+    return job.status, job.deleted, job.provider, ended, job.deadline
 
 
 def get(db: sqlite3.Connection, job_id: str) -> Job | None:
@@ -146,13 +142,13 @@ def _replaced(db: sqlite3.Connection, old: Job, raw: bytes, new: Job) -> bool:
     if doc == raw:
         return False
     before, after = _columns(old), _columns(new)
-    # only what changed: an index whose columns are not named is not touched
-    changed = {name: after[name] for name in after if after[name] != before[name]}
-    names = "".join([f"{name} = ?, " for name in changed])
-    done = db.execute(
-        f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?",
-        (*changed.values(), doc, new.id, raw),
-    )
+    values: tuple[Any, ...] = (doc, new.id, raw)
+    names = ""
+    if after != before:  # only what changed: an index whose columns are not named is not touched
+        changed = [n for n, value in enumerate(after) if value != before[n]]
+        names = "".join([f"{_COLUMNS[n]} = ?, " for n in changed])
+        values = (*[after[n] for n in changed], *values)
+    done = db.execute(f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?", values)
     if done.rowcount != 1:
         return False
     follow(db, old, new)
