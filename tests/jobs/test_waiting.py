@@ -37,6 +37,14 @@ async def stored(store: Shaky) -> Job:
     return await store.create(changes.job(id=new_id("video"), created_at=now, deadline=now + 1800))
 
 
+async def waited_for(store: Shaky, waiting: Waiting) -> tuple[Job, "asyncio.Task[Job | None]"]:
+    """A job, and the waiting for its end."""
+    job = await stored(store)
+    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
+    await asyncio.sleep(0)
+    return job, found
+
+
 def done(job: Job) -> bool:
     return job.ended
 
@@ -46,9 +54,7 @@ def completed(job: Job) -> Job:
 
 
 async def test_what_happens_here_is_told_without_a_look(store: Shaky, waiting: Waiting) -> None:
-    job = await stored(store)
-    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
-    await asyncio.sleep(0)
+    job, found = await waited_for(store, waiting)
     waiting.tell(job.but(progress=50))
     assert not found.done()
     told = completed(job)
@@ -99,9 +105,7 @@ async def test_one_that_is_still_being_sent_is_looked_for(
     """By another worker, of which nothing is heard: though its first task is not due yet."""
     monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
     monkeypatch.setattr("proxy.jobs.waiting._QUIET", LONG)
-    job = await stored(store)
-    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
-    await asyncio.sleep(0)
+    job, found = await waited_for(store, waiting)
     later = time.time() + LONG
     tasks = [Entry(state="accepted", at=later), Entry(state="sending", at=later)]
     waiting.tell(job.but(tasks=tasks))
@@ -114,9 +118,7 @@ async def test_a_clock_that_is_behind_makes_nobody_wait_until_a_poll_is_due(
 ) -> None:
     monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
     monkeypatch.setattr("proxy.jobs.waiting._QUIET", 0.05)
-    job = await stored(store)
-    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
-    await asyncio.sleep(0)
+    job, found = await waited_for(store, waiting)
     waiting.tell(job.with_task(0, state="running", at=time.time() + LONG))
     await store.update(job.id, completed)
     assert (told := await asyncio.wait_for(found, LONG / 3)) is not None and told.ended
@@ -127,9 +129,7 @@ async def test_two_short_outages_are_not_one_long_one(
 ) -> None:
     """Between them nobody looked, since the job was not due."""
     monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
-    job = await stored(store)
-    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
-    await asyncio.sleep(0)
+    job, found = await waited_for(store, waiting)
     store.away = {"several"}
     await becoming(lambda: waiting._lost is not None)
     waiting.tell(job.with_task(0, state="running", at=time.time() + LONG))
@@ -151,9 +151,7 @@ async def test_a_moment_without_the_store_is_nobodys_affair(
     store: Shaky, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
-    job = await stored(store)
-    found = asyncio.create_task(waiting.wait(job.id, done, LONG, known=job))
-    await asyncio.sleep(0)
+    job, found = await waited_for(store, waiting)
     store.away = {"several"}
     await becoming(lambda: waiting._lost is not None)
     assert not found.done()
