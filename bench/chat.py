@@ -103,9 +103,8 @@ def paced(run: Run) -> list[Figure]:
     return [*figures, what.at_most(50)]
 
 
-_PAUSE = (
-    0.02  # seconds from an answer to a connection's next request: half of what the processor can do
-)
+# Seconds from an answer to a connection's next request: half of what the processor can do.
+_PAUSE = 0.02
 
 
 def workers(run: Run) -> list[Figure]:
@@ -114,13 +113,21 @@ def workers(run: Run) -> list[Figure]:
     They have one processor here: what it costs that both want more of it than there is stands beside it.
     """
     run = run.shorter()
-    measured: dict[str, Callable[[Process], Cost]] = {
-        "request": lambda one: requests(run, one, times=_workers(one), pause=_PAUSE),
-        "chunk": lambda one: chunks(one, times=_workers(one)),
-        "request while they compete for one processor": lambda one: requests(
-            run, one, times=_workers(one)
-        ),
-    }
+
+    def apart(one: Process) -> Cost:
+        return requests(run, one, times=_workers(one), pause=_PAUSE)
+
+    def competing(one: Process) -> Cost:
+        return requests(run, one, times=_workers(one))
+
+    def streaming(one: Process) -> Cost:
+        return chunks(one, times=_workers(one))
+
+    compared: tuple[tuple[str, Callable[[Process], Cost], bool], ...] = (
+        ("request", apart, True),
+        ("chunk", streaming, True),
+        ("request while they compete for one processor", competing, False),
+    )
     figures = []
     with ExitStack() as stack:
         up = stack.enter_context(servers.gateway(run.folder))
@@ -131,13 +138,12 @@ def workers(run: Run) -> list[Figure]:
             made[name] = stack.enter_context(
                 servers.anygate(run.folder, up.port, name=name, workers=number, store=store)
             )
-        for what, measure in measured.items():
+        for what, measure, goal in compared:
             found = in_turn(run, list(made.values()), measure)
             times = ratio(found, "workers-2", "workers-1")
             beside = " against ".join(f"{found[name].cpu:.1f} µs" for name in reversed(made))
             one = Figure("8", f"two workers: CPU a {what}, times that of one", times, "×", beside)
-            compete = "compete" in what
-            figures.append(one if compete else one.at_most(1.1, "unchanged (≤ 1.1 ×)"))
+            figures.append(one.at_most(1.1, "unchanged (≤ 1.1 ×)") if goal else one)
     return figures
 
 

@@ -17,7 +17,7 @@ _CREATE = replace(PLAIN, path="/v1/videos", body=VIDEO)
 
 def translated(run: Run) -> list[Figure]:
     """Chat by task (ai-gate.one: create, poll, answer) and creating a video (Onysoft), both with SQLite."""
-    run = run.shorter()
+    short = run.shorter()
     with ExitStack() as stack:
         up = stack.enter_context(servers.gateway(run.folder))
 
@@ -28,17 +28,18 @@ def translated(run: Run) -> list[Figure]:
 
         # No poll falls into the time of measuring: creating alone is what the second is asked for.
         compared = [proxy("plain"), proxy("text"), proxy("video", poll_min=300, poll_max=300)]
-        found = in_turn(run, compared, lambda one: _measured(run, one))
+        found = in_turn(short, compared, lambda one: _measured(short, one, run.seconds))
     return [
         _times("chat by task, from create to answer", found["text"], found["plain"]),
         _times("video created", found["video"], found["plain"]),
     ]
 
 
-def _measured(run: Run, server: Process) -> Cost:
+def _measured(run: Run, server: Process, long: float) -> Cost:
+    """`long`: seconds of load for what takes more than one itself."""
     if server.name == "text":
         cost(server, replace(_TEXT, connections=50, number=50))
-        return cost(server, replace(_TEXT, seconds=3 * run.seconds))  # each takes more than one
+        return cost(server, replace(_TEXT, seconds=long))
     if server.name == "video":
         cost(server, replace(_CREATE, number=200))
         return cost(server, replace(_CREATE, seconds=run.seconds))

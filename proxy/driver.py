@@ -142,17 +142,20 @@ class Driver:
 
         Raises Throttled.
         """
-        if not account.slots.taken():
-            await account.slots.wait(None)
-        seat = Seat(account.slots)
-        try:
-            await self.within_rpm(account, poll=False)
-        except BaseException:
-            seat.release()
-            raise
-        return seat
+        await self.enter(account, poll=False, patience=None)
+        return Seat(account.slots)
 
-    async def within_rpm(self, account: Account, poll: bool) -> None:
+    async def enter(self, account: Account, *, poll: bool, patience: float | None) -> None:
+        """Take a place within the provider's limits, waiting up to `patience` seconds for it; raises Throttled."""
+        if not account.slots.taken():
+            await account.slots.wait(patience)
+        try:
+            await self._within_rpm(account, poll)  # not before: who gets no place sends nothing
+        except BaseException:
+            account.slots.release()
+            raise
+
+    async def _within_rpm(self, account: Account, poll: bool) -> None:
         """Count a request against the provider's `rpm`; raises Throttled."""
         limit = account.config.rpm
         if limit is None:

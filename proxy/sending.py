@@ -36,14 +36,12 @@ class Sending:
         self._answer: httpx.Response | None = None
 
     async def __aenter__(self) -> httpx.Response:
-        account, entering = self._account, self._seat is None
-        if entering and not account.slots.taken():
-            await account.slots.wait(account.config.timeout.queue)
+        account = self._account
+        # The usual case is spared a coroutine.
+        if self._seat is None and not (account.config.rpm is None and account.slots.taken()):
+            patience = account.config.timeout.queue
+            await self._driver.enter(account, poll=self._poll, patience=patience)
         try:
-            if (
-                entering and account.config.rpm is not None
-            ):  # not before: who gets no place sends nothing
-                await self._driver.within_rpm(account, self._poll)
             self._answer = await self._driver.send(account, self._request, self._read)
         except BaseException:
             self._leave()

@@ -5,10 +5,11 @@ import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its numbers do
 _PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
-_drawn: list[str] = []  # what is left of it, each used once
 _PLACES = range(50, -1, -10)  # bits of two characters each
 _RANDOM = 12  # bytes
 _POOL = 256  # ids for which randomness is drawn at once: a call lets go of the interpreter, which costs more
+
+_drawn: list[str] = []  # what is left of that, each used once
 
 
 def new_id(prefix: str, now: float | None = None) -> str:

@@ -14,9 +14,8 @@ from tests.jobs.conftest import Workers
 from translators.core import Capability
 
 SHARED = "sqlite:jobs.db"
-COUNTED = {
-    "providers": {"onysoft": {"rpm": 60}}
-}  # what has to be counted is stored before its turn comes
+# What has to be counted is stored before its turn comes.
+COUNTED = {"providers": {"onysoft": {"rpm": 60}}}
 
 
 async def test_a_task_id_is_stored_however_long_the_store_is_away(
