@@ -185,6 +185,7 @@ def test_one_after_another_of_every_kind(start: Start) -> None:
 async def test_a_client_that_leaves_gives_its_place_back(start: Start, gateways: Sandbox) -> None:
     proxy, double = start(concurrency=1), gateways["openai"]
     for stream in (False, True):
+        await double.until(lambda d: not d.active)  # it may not know yet that the last one is over
         double.fault("chat", hang=True)
         async with proxy.async_http() as http:
             left = asyncio.create_task(http.post(CHAT, json=body("chat-openai", stream=stream)))
