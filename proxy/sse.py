@@ -46,7 +46,8 @@ class EventStream(Response):
         self.attempt: Attempt | None = None  # at a target; it is told how the events end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn, body = turn_of(scope), asyncio.current_task()
+        turn = turn_of(scope)
+        body = asyncio.current_task(turn.line.loop)
         assert body is not None
         exchange = scope["anygate"]
         exchange.streamed = True
@@ -207,7 +208,8 @@ async def _first(events: Source) -> bytes | None:
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Do the work unless the client goes away, which cancels it at once: raises ClientGone then."""
-    turn, task = turn_of(request.scope), asyncio.current_task()
+    turn = turn_of(request.scope)
+    task = asyncio.current_task(turn.line.loop)  # without it, it is a system call
     assert task is not None
     if not turn.watched_by(task):
         work.close()

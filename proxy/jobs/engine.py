@@ -18,7 +18,7 @@ from proxy.metrics import Metrics
 from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
-from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
+from proxy.store.base import NOTIFY, Change, Due, Job, Store, StoreUnavailable
 from proxy.store.due import polled_at
 from proxy.store.money import Budget
 
@@ -135,6 +135,15 @@ class Jobs:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
         known = self._launcher.known.get(job_id)
         return self._waiting.wait(job_id, done, timeout, known=known)
+
+    def seen(self, due: Due) -> Job | None:
+        """A job that is waited for here, as it was last told of, if that is enough to ask after its task: others
+        may have changed it since, which a change of it finds out."""
+        job = self._waiting.seen(due.job_id)
+        if job is None or due.index == NOTIFY:
+            return None
+        entry = job.tasks[due.index]
+        return None if entry.submitting or entry.ended or job.provider != due.provider else job
 
     async def change(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
         """Apply a transition and tell whoever waits for the job here. `known`: how it was last seen."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from proxy.jobs.start import Start, sending
@@ -60,11 +60,16 @@ class Launcher:
             store = self._jobs.store
             return store.create(order.job, key=key, retry=retry, recent=recent, budget=budget)
 
-        stored: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._begin(order, create, stored))
+        stored: asyncio.Future[Job] = self._loop.create_future()
+        task = self._loop.create_task(self._begin(order, create, stored))
         self._under_way.add(task)
         task.add_done_callback(partial(self._over, order, stored))
         return await stored
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Asked for once: each time is a system call."""
+        return asyncio.get_running_loop()
 
     def changed(self, job: Job) -> None:
         """How it stands now."""

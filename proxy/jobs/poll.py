@@ -1,6 +1,5 @@
 """The only poll loop: every unfinished task of every client, from one queue in the store."""
 
-import asyncio
 import random
 import time
 from dataclasses import replace
@@ -9,6 +8,7 @@ from urllib.parse import quote
 
 from proxy.accounts import Account
 from proxy.config import Config
+from proxy.deadlines import Deadlines
 from proxy.errors import GatewayDown, Throttled, from_failed_task
 from proxy.failures import failure_of, fault_of
 from proxy.jobs import transitions
@@ -32,6 +32,7 @@ class Poller:
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
         self._fetcher = Fetcher(jobs, self)
+        self._limits = Deadlines()
 
     async def poll(self, due: Due, job: Job | None) -> None:
         """Ask after a task, or fetch or tell what it brought; sets when it is due again."""
@@ -58,8 +59,9 @@ class Poller:
         self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, time.time() - due.at))
         limit = self._jobs.lease * _ANSWERED
         try:
-            async with asyncio.timeout(limit):  # of it all: drop by drop it would outlast its lease
-                answer = await self._jobs.driver.ask(account, request, poll=True, read=limit)
+            # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
+            asking = self._jobs.driver.ask(account, request, poll=True, read=limit)
+            answer = await self._limits.within(limit, asking)
         except Throttled as throttled:
             self._jobs.later(due, throttled.retry_after or 1.0)
             return

@@ -129,9 +129,11 @@ class Queue:
     async def _read(self, providers: Sequence[str], limit: int) -> Sequence[tuple[Due, Job | None]]:
         store, until = self._jobs.store, time.time() + self._jobs.lease
         due = await store.lease(submitting=False, providers=providers, until=until, limit=limit)
-        found = await store.several([one.job_id for one in due]) if due else []
-        jobs = {job.id: job for job in found}
-        return [(one, jobs.get(one.job_id)) for one in due]
+        jobs = {one.job_id: self._jobs.seen(one) for one in due}
+        unseen = [job_id for job_id, job in jobs.items() if job is None]
+        if unseen:
+            jobs.update({job.id: job for job in await store.several(unseen)})
+        return [(one, jobs[one.job_id]) for one in due]
 
     async def _postponed(self) -> None:
         later, self._later = self._later, []

@@ -58,7 +58,7 @@ def accepted(index: int, task_id: str, *, at: float, cost: float | None, running
         if not job.tasks[index].submitting:
             return _late(job, index, task_id, cost)
         state = "running" if running else "accepted"
-        return derived(job.with_task(index, state=state, task_id=task_id, at=at, cost=cost), at)
+        return moved(job, index, at, state=state, task_id=task_id, at=at, cost=cost)
 
     return change
 
@@ -71,14 +71,8 @@ def progressed(index: int, *, at: float, running: bool, progress: int, poll_path
         if entry.ended or entry.submitting or entry.state == "fetching":
             return None
         state = "running" if running or entry.state == "running" else "accepted"
-        moved = job.with_task(
-            index,
-            state=state,
-            at=at,
-            progress=max(progress, entry.progress),
-            poll_path=poll_path,
-        )
-        return derived(moved, at)
+        further = max(progress, entry.progress)
+        return moved(job, index, at, state=state, at=at, progress=further, poll_path=poll_path)
 
     return change
 
@@ -101,7 +95,7 @@ def fetching(index: int, outcome: Outcome, *, now: float) -> Change:
     def change(job: Job) -> Job | None:
         if job.tasks[index].ended:
             return None
-        return derived(_brought(job, index, outcome, state="fetching", at=now), now)
+        return _brought(job, index, outcome, now, state="fetching", at=now)
 
     return change
 
@@ -112,7 +106,7 @@ def completed(index: int, outcome: Outcome, *, now: float) -> Change:
     def change(job: Job) -> Job | None:
         if job.tasks[index].ended:
             return _late(job, index, outcome.task_id, outcome.cost)
-        return derived(_brought(job, index, outcome, state="completed", at=None), now)
+        return _brought(job, index, outcome, now, state="completed", at=None)
 
     return change
 
@@ -132,15 +126,10 @@ def failed(
         if entry.ended:
             return _late(job, index, task_id, cost)
         failure = error.stored() | {"retry": bool(error.retry), "headers": error.headers}
-        moved = job.with_task(
-            index,
-            state="failed",
-            at=None,
-            error=failure,
-            cost=cost,
-            task_id=entry.task_id or task_id,
+        known = entry.task_id or task_id
+        return moved(
+            job, index, now, state="failed", at=None, error=failure, cost=cost, task_id=known
         )
-        return derived(moved, now)
 
     return change
 
@@ -161,10 +150,17 @@ def _late(job: Job, index: int, task_id: str | None, cost: float | None) -> Job:
     return known.but(cost=_sum(known.tasks))
 
 
-def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | None) -> Job:
+def _brought(
+    job: Job, index: int, outcome: Outcome, now: float, *, state: str, at: float | None
+) -> Job:
     entry = job.tasks[index]
-    moved = job.with_task(
+    known = [one for one in (job.links_until, outcome.links_until) if one is not None]
+    if known:
+        job = job.but(links_until=min(known))
+    return moved(
+        job,
         index,
+        now,
         state=state,
         at=at,
         assets=list(outcome.assets) or entry.assets,
@@ -174,8 +170,6 @@ def _brought(job: Job, index: int, outcome: Outcome, *, state: str, at: float | 
         task_id=entry.task_id or outcome.task_id,
         progress=100,
     )
-    known = [one for one in (moved.links_until, outcome.links_until) if one is not None]
-    return moved.but(links_until=min(known) if known else None)
 
 
 def notified(*, again: float | None) -> Change:
@@ -189,15 +183,17 @@ def notified(*, again: float | None) -> Change:
     return change
 
 
-def derived(job: Job, now: float) -> Job:
-    """The job's own state, from its tasks'."""
-    tasks = job.tasks
+def moved(job: Job, index: int, now: float, **changes: Any) -> Job:
+    """With one of its tasks changed, and what follows of that for the job itself."""
+    tasks = list(job.tasks)
+    tasks[index] = tasks[index].but(**changes)
     cost = _sum(tasks)
     states = {entry.state for entry in tasks}
     if states <= ENDED:
         good = "completed" in states
         error = None if good else next((one.error for one in tasks if one.error), None)
         return job.but(
+            tasks=tasks,
             status="completed" if good else "failed",
             progress=100 if good else job.progress,
             completed_at=now,
@@ -207,6 +203,7 @@ def derived(job: Job, now: float) -> Job:
         )
     done = sum([100 if entry.ended else entry.progress for entry in tasks]) // len(tasks)
     return job.but(
+        tasks=tasks,
         status=job.status if states.isdisjoint(_STARTED) else "in_progress",
         progress=max(job.progress, min(done, 99)),
         cost=cost,

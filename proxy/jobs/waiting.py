@@ -59,6 +59,11 @@ class Waiting:
             for waiter in waiters:
                 waiter.tell(job)
 
+    def seen(self, job_id: str) -> Job | None:
+        """What was last told of a job that is waited for."""
+        last = self._last.get(job_id)
+        return None if last is None else last[0]
+
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         """Asked for once: each time is a system call."""

@@ -50,8 +50,14 @@ class Entry:
         return _changed(self, changes)
 
 
+class _Encoded:
+    """With what it was read from, or last written as, beside its fields."""
+
+    __slots__ = ("_raw",)
+
+
 @dataclass
-class Job:
+class Job(_Encoded):
     """One generation as its client sees it. Times are Unix seconds, costs US dollars.
 
     `owner`: the name of the client key ("" without keys); `model`: the name the client sent;
@@ -111,14 +117,20 @@ class Job:
         return _changed(self, {"tasks": tasks})
 
     def encode(self) -> bytes:
-        return orjson.dumps(self)
+        """As it is stored: one that was read, byte for byte as it was found."""
+        raw: bytes | None = getattr(self, "_raw", None)
+        if raw is None:
+            raw = self._raw = orjson.dumps(self)
+        return raw
 
     @classmethod
-    def decode(cls, raw: bytes | str) -> "Job":
+    def decode(cls, raw: bytes) -> "Job":
         """A stored job; what a newer version of this program has added is passed over."""
         fields = orjson.loads(raw)
         fields["tasks"] = [_made(Entry, one) for one in fields["tasks"]]
-        return _made(cls, fields)
+        job = _made(cls, fields)
+        job._raw = raw
+        return job
 
 
 def _made(cls: type[T], fields: dict[str, Any]) -> T:

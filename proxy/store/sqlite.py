@@ -1,6 +1,5 @@
 """Jobs in SQLite: a file that several worker processes share, or the memory of this one."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from proxy.store import sqlite_ledger as ledger
 from proxy.store import sqlite_queue as queue
 from proxy.store.base import Change, Due, Job, Page, StoreUnavailable
 from proxy.store.money import Admission, Budget, Charge, Counts, Line, Rates, Total
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_database import Database, create_file
 from proxy.store.sqlite_lane import Reader, Writer
 
@@ -174,10 +174,10 @@ class SqliteStore:
         return await self._reading.call(jobs.counts)
 
 
-def _read(db: sqlite3.Connection) -> None:
+def _read(db: Connection) -> None:
     db.execute("SELECT 1 FROM jobs LIMIT 1").fetchall()
 
 
-def _touch(db: sqlite3.Connection) -> None:
+def _touch(db: Connection) -> None:
     """A real write, as small as can be: a full disk lets a transaction begin and end."""
     db.execute("INSERT OR REPLACE INTO hits (bucket, at, n) VALUES ('', 0, 0)")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_schema import migrate
 
 T = TypeVar("T")
@@ -39,10 +40,10 @@ class Database:
         self.in_memory = path is None
         self._path = path
         self._readonly = readonly
-        self._db: sqlite3.Connection | None = None
+        self._db: Connection | None = None
         self._identity: tuple[int, int] | None = None
 
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """A connection that can be used; it may take a while to make. Raises sqlite3.Error, OSError."""
         db = self.at_hand()
         if db is None:
@@ -51,7 +52,7 @@ class Database:
             self._db = db = self._connect()
         return db
 
-    def at_hand(self) -> sqlite3.Connection | None:
+    def at_hand(self) -> Connection | None:
         """The connection, unless it has to be made.
 
         SQLite would go on writing to a file that was removed or replaced, and lose it all.
@@ -69,8 +70,10 @@ class Database:
 
     def rollback(self) -> None:
         """Leave the transaction, if one is open. It writes nothing, so a full disk is no matter."""
-        if self._db is not None and self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        if self._db is not None:
+            self._db.forget()
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         if self._db is not None:
@@ -83,10 +86,10 @@ class Database:
         stat = self._path.stat()
         return stat.st_dev, stat.st_ino
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         """A file that is not there is an error: were it made anew, every job would be forgotten."""
         target = ":memory:" if self._path is None else f"{self._path.absolute().as_uri()}?mode=rw"
-        db = sqlite3.connect(
+        db = Connection(
             target, timeout=0, uri=True, isolation_level=None, check_same_thread=False
         )
         try:

@@ -11,6 +11,7 @@ from proxy.store.base import Change, Job, KeyReused, Page
 from proxy.store.ids import sort_key
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_ledger import check, forget, post
 from proxy.store.sqlite_queue import follow
 
@@ -35,7 +36,7 @@ class Query(NamedTuple):
 
 
 def create(
-    db: sqlite3.Connection,
+    db: Connection,
     job: Job,
     key: str | None,
     retry: int,
@@ -67,7 +68,7 @@ def create(
     return job
 
 
-def _holder(db: sqlite3.Connection, job: Job, key: str) -> Job | None:
+def _holder(db: Connection, job: Job, key: str) -> Job | None:
     row = db.execute(
         "SELECT fingerprint, job_id FROM keys WHERE owner = ? AND key = ?", (job.owner, key)
     ).fetchone()
@@ -79,7 +80,7 @@ def _holder(db: sqlite3.Connection, job: Job, key: str) -> Job | None:
     return get(db, job_id)
 
 
-def _undelivered(db: sqlite3.Connection, job: Job, retry: int, recent: float) -> Job | None:
+def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | None:
     row = db.execute(
         "SELECT rowid, doc FROM jobs WHERE delivered = 0 AND owner = ? AND fingerprint = ?"
         " AND created_at >= ? AND attempt < ? ORDER BY created_at LIMIT 1",
@@ -91,7 +92,7 @@ def _undelivered(db: sqlite3.Connection, job: Job, retry: int, recent: float) ->
     return Job.decode(row[1])
 
 
-def _insert(db: sqlite3.Connection, job: Job, retry: int) -> None:
+def _insert(db: Connection, job: Job, retry: int) -> None:
     fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
         db.execute(_INSERT, (*fixed, 0, retry, job.encode(), *_columns(job)))
@@ -107,38 +108,36 @@ def _columns(job: Job) -> tuple[Any, ...]:
     return job.status, job.deleted, job.provider, ended, job.deadline
 
 
-def get(db: sqlite3.Connection, job_id: str) -> Job | None:
+def get(db: Connection, job_id: str) -> Job | None:
     row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else Job.decode(row[0])
 
 
-def several(db: sqlite3.Connection, job_ids: Sequence[str]) -> list[Job]:
+def several(db: Connection, job_ids: Sequence[str]) -> list[Job]:
     places = ", ".join("?" * len(job_ids))
     rows = db.execute(f"SELECT doc FROM jobs WHERE id IN ({places})", job_ids)
     return [Job.decode(doc) for (doc,) in rows]
 
 
 def update(
-    db: sqlite3.Connection, job_id: str, change: Change, known: Job | None = None
+    db: Connection, job_id: str, change: Change, known: Job | None = None
 ) -> Job | None:
     if known is not None:
         new = change(known)
-        if new is not None and _replaced(db, known, known.encode(), new):
+        if new is not None and _replaced(db, known, new):
             return new
-    row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    if row is None:
+    old = get(db, job_id)
+    if old is None:
         return None
-    (raw,) = row
-    old = Job.decode(raw)
     new = change(old)
     if new is not None:
-        _replaced(db, old, raw, new)
+        _replaced(db, old, new)
     return new
 
 
-def _replaced(db: sqlite3.Connection, old: Job, raw: bytes, new: Job) -> bool:
+def _replaced(db: Connection, old: Job, new: Job) -> bool:
     """Whether the job stood so, and now stands as it should; where it should not change, nothing is done."""
-    doc = new.encode()
+    doc, raw = new.encode(), old.encode()
     if doc == raw:
         return False
     before, after = _columns(old), _columns(new)
@@ -156,7 +155,7 @@ def _replaced(db: sqlite3.Connection, old: Job, raw: bytes, new: Job) -> bool:
     return True
 
 
-def page(db: sqlite3.Connection, query: Query) -> Page:
+def page(db: Connection, query: Query) -> Page:
     """One seek for each kind (and status) in question, merged: never a walk over what is not shown."""
     kinds = query.kinds
     if kinds is None:
@@ -189,7 +188,7 @@ def _start(query: Query) -> str:
     return "" if query.ascending else "\U0010ffff"
 
 
-def _kinds(db: sqlite3.Connection, owner: str) -> Iterator[str]:
+def _kinds(db: Connection, owner: str) -> Iterator[str]:
     """The few kinds that an owner has, skipping from one to the next in the index."""
     sql = "SELECT kind FROM jobs WHERE deleted = 0 AND owner = ? AND kind > ? ORDER BY kind LIMIT 1"
     last = ""
@@ -198,7 +197,7 @@ def _kinds(db: sqlite3.Connection, owner: str) -> Iterator[str]:
         yield last
 
 
-def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[str]:
+def overdue(db: Connection, now: float, limit: int) -> list[str]:
     rows = db.execute(
         f"SELECT id FROM jobs WHERE {_UNFINISHED} AND deadline <= ? ORDER BY deadline LIMIT ?",
         (now, limit),
@@ -206,7 +205,7 @@ def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[str]:
     return [job_id for (job_id,) in rows]
 
 
-def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+def counts(db: Connection) -> dict[tuple[str, str], int]:
     rows = db.execute(
         "SELECT provider, status, count(*) FROM jobs INDEXED BY jobs_unfinished"
         f" WHERE {_UNFINISHED} GROUP BY provider, status"
@@ -214,18 +213,18 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(provider, status): number for provider, status, number in rows}
 
 
-def delivered(db: sqlite3.Connection, *job_ids: str) -> None:
+def delivered(db: Connection, *job_ids: str) -> None:
     db.executemany(
         "UPDATE jobs SET delivered = 1 WHERE id = ? AND delivered = 0", [(one,) for one in job_ids]
     )
 
 
-def release(db: sqlite3.Connection, job_id: str) -> None:
+def release(db: Connection, job_id: str) -> None:
     db.execute("DELETE FROM keys WHERE job_id = ?", (job_id,))
     delivered(db, job_id)
 
 
-def purge(db: sqlite3.Connection, completed_before: float, limit: int) -> list[Job]:
+def purge(db: Connection, completed_before: float, limit: int) -> list[Job]:
     rows = db.execute(
         "SELECT id, doc FROM jobs WHERE completed_at < ? ORDER BY completed_at LIMIT ?",
         (completed_before, limit),

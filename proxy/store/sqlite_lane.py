@@ -14,20 +14,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from proxy.store.base import StoreUnavailable
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_database import Database, is_busy, patiently
 from proxy.store.sqlite_errands import Errands
+from proxy.store.sqlite_ledger import settle
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _BATCH = 64  # operations a transaction: bounds how long the event loop is held
 _READ_AGAIN = 0.005
 _CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
-_Call = tuple["asyncio.Future[Any]", Callable[[sqlite3.Connection], Any]]
+_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]  # … its arguments
 _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
@@ -40,9 +42,8 @@ class Reader:
 
     async def call(
         self,
-        operation: Callable[Concatenate[sqlite3.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        operation: Callable[[Connection, *Ts], T],
+        *args: *Ts,
     ) -> T:
         """What the operation gives. Whatever is wrong with the file is a StoreUnavailable."""
         if self._closed:
@@ -50,7 +51,7 @@ class Reader:
         give_up = time.monotonic() + self._database.patience
         while True:
             try:
-                return operation(self._database.connection(), *args, **kwargs)
+                return operation(self._database.connection(), *args)
             except (sqlite3.Error, OSError) as exc:
                 if not is_busy(exc):
                     self._database.discard()
@@ -85,15 +86,14 @@ class Writer:
 
     def call(
         self,
-        operation: Callable[Concatenate[sqlite3.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        operation: Callable[[Connection, *Ts], T],
+        *args: *Ts,
     ) -> "asyncio.Future[T]":
         """Queue an operation. It runs even if the future is cancelled."""
         if self._closing:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._waiting.append((future, lambda db: operation(db, *args, **kwargs)))
+        self._waiting.append((future, operation, args))
         if not self._busy:
             self._busy = True
             self._loop.call_soon(self._start)  # soon: with all that this round of the loop brings
@@ -129,16 +129,16 @@ class Writer:
         else:
             self._run(db)
 
-    def _begin(self) -> sqlite3.Connection:
+    def _begin(self) -> Connection:
         db = self._database.connection()
         patiently(lambda: db.execute("BEGIN IMMEDIATE"), self._database.patience)
         return db
 
-    def _run(self, db: sqlite3.Connection, carefully: bool = False) -> None:
+    def _run(self, db: Connection, carefully: bool = False) -> None:
         before = db.total_changes
-        one_by_one = _in_savepoint if carefully else _plainly
+        all_of = _in_savepoints if carefully else _plainly
         try:
-            outcomes = [one_by_one(db, call) for call in self._batch]
+            outcomes = all_of(db, self._batch)
             waits = not self._database.in_memory and db.total_changes != before
             if not waits:
                 db.execute("COMMIT")
@@ -159,7 +159,7 @@ class Writer:
         self._database.rollback()
         if not is_busy(error):
             self._database.discard()
-        self._end([(future, None, _unavailable(error)) for future, _ in self._batch])
+        self._end([(future, None, _unavailable(error)) for future, *_ in self._batch])
 
     def _end(self, outcomes: list[_Outcome]) -> None:
         self._batch = []
@@ -176,32 +176,39 @@ class _HalfDone(Exception):
     """An operation raised after it had written something."""
 
 
-def _plainly(db: sqlite3.Connection, call: _Call) -> _Outcome:
-    future, operation = call
-    before = db.total_changes
-    try:
-        return future, operation(db), None
-    except Exception as exc:
-        if _at_fault(exc):
-            raise
-        if db.total_changes != before:
-            raise _HalfDone from exc
-        return future, None, exc
+def _plainly(db: Connection, batch: list[_Call]) -> list[_Outcome]:
+    outcomes: list[_Outcome] = []
+    for future, operation, args in batch:
+        before = db.total_changes
+        try:
+            outcomes.append((future, operation(db, *args), None))
+        except Exception as exc:
+            if _at_fault(exc):
+                raise
+            if db.total_changes != before:
+                raise _HalfDone from exc
+            outcomes.append((future, None, exc))
+    settle(db)
+    return outcomes
 
 
-def _in_savepoint(db: sqlite3.Connection, call: _Call) -> _Outcome:
-    """Run an operation; what it raises is its own affair unless the database is at fault."""
-    future, operation = call
-    db.execute("SAVEPOINT one")
-    try:
-        outcome: _Outcome = future, operation(db), None
-    except Exception as exc:
-        if _at_fault(exc):
-            raise
-        db.execute("ROLLBACK TO one")
-        outcome = future, None, exc
-    db.execute("RELEASE one")
-    return outcome
+def _in_savepoints(db: Connection, batch: list[_Call]) -> list[_Outcome]:
+    """What an operation raises is its own affair unless the database is at fault."""
+    outcomes: list[_Outcome] = []
+    for future, operation, args in batch:
+        db.execute("SAVEPOINT one")
+        try:
+            value = operation(db, *args)
+            settle(db)
+            outcomes.append((future, value, None))
+        except Exception as exc:
+            if _at_fault(exc):
+                raise
+            db.forget()
+            db.execute("ROLLBACK TO one")
+            outcomes.append((future, None, exc))
+        db.execute("RELEASE one")
+    return outcomes
 
 
 def _at_fault(exc: Exception) -> bool:

@@ -3,14 +3,13 @@
 Each function is an operation of a lane: it gets the connection, inside a transaction.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from proxy.store.base import Job
 from proxy.store.ledger import charge
-from proxy.store.ledger import usage as used
+from proxy.store.ledger import usage as usage_of
 from proxy.store.money import (
     BUSY,
     DIMENSIONS,
@@ -25,6 +24,7 @@ from proxy.store.money import (
     nanos,
     taking,
 )
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_queue import HITS, keep_window
 
 _HOUR = 3600.0  # no limit's window is longer
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     until: float
 
 
-def admit(db: sqlite3.Connection, rates: Rates, place: Place, now: float) -> Admission:
+def admit(db: Connection, rates: Rates, place: Place, now: float) -> Admission:
     """The place first: a request that is refused one does not count."""
     if rates.concurrency is not None and not _room(db, place.client, rates.concurrency, now):
         return _left(db, f"key:{place.client}", rates.rpm, now, "concurrency")
@@ -52,13 +52,13 @@ def admit(db: sqlite3.Connection, rates: Rates, place: Place, now: float) -> Adm
     return admission
 
 
-def _room(db: sqlite3.Connection, client: str, limit: int, now: float) -> bool:
+def _room(db: Connection, client: str, limit: int, now: float) -> bool:
     db.execute("DELETE FROM places WHERE client = ? AND until <= ?", (client, now))
     (taken,) = db.execute("SELECT count(*) FROM places WHERE client = ?", (client,)).fetchone()
     return bool(taken < limit)
 
 
-def _count(db: sqlite3.Connection, bucket: str, rpm: int | None, now: float) -> Admission:
+def _count(db: Connection, bucket: str, rpm: int | None, now: float) -> Admission:
     """A log of one row a hit, as the limits of providers have it."""
     if rpm is None:
         return Admission()
@@ -74,7 +74,7 @@ def _count(db: sqlite3.Connection, bucket: str, rpm: int | None, now: float) -> 
 
 
 def _left(
-    db: sqlite3.Connection, bucket: str, rpm: int | None, now: float, refused: str | None = None
+    db: Connection, bucket: str, rpm: int | None, now: float, refused: str | None = None
 ) -> Admission:
     """How much of the minute is left, without counting anything."""
     count, last = db.execute(
@@ -85,18 +85,18 @@ def _left(
     return Admission(refused, BUSY, max(0, (rpm or 0) - count), reset)
 
 
-def stay(db: sqlite3.Connection, places: list[Place]) -> None:
+def stay(db: Connection, places: list[Place]) -> None:
     db.executemany(
         "UPDATE places SET until = ?3 WHERE client = ?1 AND holder = ?2",
         places,
     )
 
 
-def leave(db: sqlite3.Connection, client: str, holder: str) -> None:
+def leave(db: Connection, client: str, holder: str) -> None:
     db.execute("DELETE FROM places WHERE client = ? AND holder = ?", (client, holder))
 
 
-def take(db: sqlite3.Connection, client: str, tokens: int, limit: int, now: float) -> Admission:
+def take(db: Connection, client: str, tokens: int, limit: int, now: float) -> Admission:
     keep_window(db, ("tokens", "client"), client, MINUTE, now)
     spent = db.execute(
         "SELECT at, n FROM tokens WHERE client = ? ORDER BY at", (client,)
@@ -107,19 +107,19 @@ def take(db: sqlite3.Connection, client: str, tokens: int, limit: int, now: floa
     return said
 
 
-def correct(db: sqlite3.Connection, client: str, tokens: int, at: float) -> None:
+def correct(db: Connection, client: str, tokens: int, at: float) -> None:
     db.execute(
         "INSERT INTO tokens VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
         (client, at, tokens),
     )
 
 
-def forget(db: sqlite3.Connection, owner: str, budget: Budget, now: float) -> None:
+def forget(db: Connection, owner: str, budget: Budget, now: float) -> None:
     """What is older than the window, or as far ahead."""
     keep_window(db, ("budgets", "owner"), owner, budget.window, now)
 
 
-def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: float) -> None:
+def check(db: Connection, owner: str, budget: Budget, needed: int, now: float) -> None:
     """Raises OverBudget unless so many nanodollars are left."""
     spent = db.execute(
         "SELECT at, nanos FROM budgets WHERE owner = ? AND at > ? AND at <= ? ORDER BY at",
@@ -128,27 +128,40 @@ def check(db: sqlite3.Connection, owner: str, budget: Budget, needed: int, now: 
     budget.check(spent, needed, now)
 
 
-def reserve(db: sqlite3.Connection, owner: str, usd: float, budget: Budget, now: float) -> None:
+def reserve(db: Connection, owner: str, usd: float, budget: Budget, now: float) -> None:
     check(db, owner, budget, nanos(usd), now)
     if usd:
         forget(db, owner, budget, now)
         _spend(db, [Charge(owner, budget.slot(now), nanos(usd))])
 
 
-def post(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
+def post(db: Connection, old: Job | None, new: Job) -> None:
     """Book what a change of a job means for its owner's budget, and for the table of usage."""
     if (spent := charge(old, new)) is not None:
         _spend(db, [spent])
-    if (line := used(old, new)) is not None:
-        _add(db, [line])
+    if (used := usage_of(old, new)) is not None:
+        line, counts = used
+        known = db.lines.get(line)
+        if known is None:
+            db.lines[line] = counts
+        else:
+            known.add(counts)
 
 
-def book(db: sqlite3.Connection, lines: list[tuple[Line, Counts]], charges: list[Charge]) -> None:
+def settle(db: Connection) -> None:
+    """Write what the operations of a transaction have left to its end."""
+    if db.lines:
+        lines = list(db.lines.items())
+        db.lines.clear()
+        _add(db, lines)
+
+
+def book(db: Connection, lines: list[tuple[Line, Counts]], charges: list[Charge]) -> None:
     _add(db, lines)
     _spend(db, charges)
 
 
-def _spend(db: sqlite3.Connection, charges: Iterable[Charge]) -> None:
+def _spend(db: Connection, charges: Iterable[Charge]) -> None:
     db.executemany(
         "INSERT INTO budgets VALUES (?, ?, ?)"
         " ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos",
@@ -156,13 +169,14 @@ def _spend(db: sqlite3.Connection, charges: Iterable[Charge]) -> None:
     )
 
 
-def _add(db: sqlite3.Connection, lines: Iterable[tuple[Line, Counts]]) -> None:
+def _add(db: Connection, lines: Iterable[tuple[Line, Counts]]) -> None:
     db.executemany(_ADD, [(*line, *_counted(counts)) for line, counts in lines])
 
 
 def usage(
-    db: sqlite3.Connection, by: Sequence[str], since: str, until: str, key: str | None
+    db: Connection, by: Sequence[str], since: str, until: str, key: str | None
 ) -> list[Total]:
+    settle(db)  # a memory is read in the transaction that writes it
     named = [name for name in DIMENSIONS if name in by]
     grouped = f" GROUP BY {', '.join(named)} ORDER BY {', '.join(named)}" if named else ""
     sums = (f"sum({name})" for name in _SUMS)
@@ -175,7 +189,7 @@ def usage(
     return [Total(dict(zip(named, row[:size], strict=True)), Counts(*row[size:])) for row in rows]
 
 
-def prune(db: sqlite3.Connection, used_before: str, spent_before: float, now: float) -> bool:
+def prune(db: Connection, used_before: str, spent_before: float, now: float) -> bool:
     """Rows that nobody asks for again: whoever used them may be gone for good."""
     days = db.execute(
         "SELECT DISTINCT day FROM usage WHERE day < ? ORDER BY day LIMIT 2", (used_before,)
@@ -192,7 +206,7 @@ def prune(db: sqlite3.Connection, used_before: str, spent_before: float, now: fl
     return len(days) > 1
 
 
-def _names(db: sqlite3.Connection, table: str, name: str) -> Iterator[str]:
+def _names(db: Connection, table: str, name: str) -> Iterator[str]:
     """Skipping from one to the next in the primary key."""
     last = ""
     sql = f"SELECT {name} FROM {table} WHERE {name} > ? ORDER BY {name} LIMIT 1"

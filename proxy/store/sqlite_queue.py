@@ -3,12 +3,12 @@
 Each function is an operation of a lane: it gets the connection, inside a transaction.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from proxy.store.base import Due, Job
 from proxy.store.due import SHORTEST_WAIT, queued
+from proxy.store.sqlite_connection import Connection
 
 HITS = ("hits", "bucket")  # a table, and what its rows are told apart by
 
@@ -22,7 +22,7 @@ class Wanted(NamedTuple):
     limit: int
 
 
-def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
+def follow(db: Connection, old: Job | None, new: Job) -> None:
     """Bring the queue from the old job's tasks to the new one's.
 
     A time that the change left alone stays as the queue has it: it may have been leased, renewed
@@ -50,7 +50,7 @@ def follow(db: sqlite3.Connection, old: Job | None, new: Job) -> None:
             )
 
 
-def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
+def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
     """The oldest due tasks, oldest first. The transaction keeps every other worker out meanwhile."""
     providers = wanted.providers
     if providers is None:
@@ -75,7 +75,7 @@ def lease(db: sqlite3.Connection, wanted: Wanted, until: float) -> list[Due]:
     return due
 
 
-def _providers(db: sqlite3.Connection, submitting: bool) -> Iterator[str]:
+def _providers(db: Connection, submitting: bool) -> Iterator[str]:
     """The few providers that have tasks, skipping from one to the next in the index."""
     sql = (
         "SELECT provider FROM queue WHERE submitting = ? AND provider > ? ORDER BY provider LIMIT 1"
@@ -86,21 +86,21 @@ def _providers(db: sqlite3.Connection, submitting: bool) -> Iterator[str]:
         yield last
 
 
-def postpone(db: sqlite3.Connection, due: Iterable[tuple[Due, float]]) -> None:
+def postpone(db: Connection, due: Iterable[tuple[Due, float]]) -> None:
     db.executemany(
         "UPDATE queue SET at = ? WHERE job_id = ? AND idx = ?",
         [(at, one.job_id, one.index) for one, at in due],
     )
 
 
-def renew(db: sqlite3.Connection, tasks: list[tuple[str, int]], until: float) -> None:
+def renew(db: Connection, tasks: list[tuple[str, int]], until: float) -> None:
     db.executemany(
         "UPDATE queue SET at = ?1 WHERE job_id = ?2 AND idx = ?3 AND submitting = 1 AND at < ?1",
         [(until, job_id, index) for job_id, index in tasks],
     )
 
 
-def next_due(db: sqlite3.Connection, providers: list[str]) -> float | None:
+def next_due(db: Connection, providers: list[str]) -> float | None:
     if not providers:
         return None
     one = "SELECT min(at) AS at FROM queue WHERE submitting = 0 AND provider = ?"
@@ -109,7 +109,7 @@ def next_due(db: sqlite3.Connection, providers: list[str]) -> float | None:
     return at
 
 
-def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now: float) -> float:
+def spend(db: Connection, bucket: str, allowed: int, window: float, now: float) -> float:
     """A log of one row a hit: `allowed` in any `window` seconds, exactly. A refusal writes nothing."""
     if allowed <= 0:
         return window
@@ -125,7 +125,7 @@ def spend(db: sqlite3.Connection, bucket: str, allowed: int, window: float, now:
 
 
 def keep_window(
-    db: sqlite3.Connection, rows: tuple[str, str], one: str, window: float, now: float
+    db: Connection, rows: tuple[str, str], one: str, window: float, now: float
 ) -> None:
     """Forget what is older, and what is as far ahead: then the clock has been set back since.
 

@@ -1,0 +1,18 @@
+"""A connection with what its transaction is still to write."""
+
+import sqlite3
+from typing import Any
+
+from proxy.store.money import Counts, Line
+
+
+class Connection(sqlite3.Connection):
+    """`lines`: of the table of usage, to be added before the transaction ends: most of its jobs share one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines: dict[Line, Counts] = {}
+
+    def forget(self) -> None:
+        """The transaction, or the operation that they come from, is undone."""
+        self.lines.clear()
