@@ -16,17 +16,15 @@ _PIECE = 1 << 16
 
 
 async def deliver(message: Message, turn: Turn, send: Send) -> bool:
-    """Send a part of an answer; whether that was its end, and the client still there."""
-    if message["type"] != "http.response.body":
-        await send(message)
-        return False
-    body = memoryview(message.get("body", b""))
-    more = bool(message.get("more_body", False))
-    last = max(0, (len(body) - 1) // _PIECE * _PIECE)
-    for start in range(0, last, _PIECE):
-        piece = bytes(body[start : start + _PIECE])
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    """Send a part of an answer's body; whether that was its end, and the client still there."""
+    body, more = message.get("body", b""), message.get("more_body", False)
+    if len(body) > _PIECE:
+        last = (len(body) - 1) // _PIECE * _PIECE
+        for start in range(0, last, _PIECE):
+            piece = bytes(memoryview(body)[start : start + _PIECE])
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        message = {**message, "body": bytes(memoryview(body)[last:])}
     await asyncio.sleep(0)  # the loop looks at its sockets
     there = not more and not turn.gone
-    await send({"type": "http.response.body", "body": bytes(body[last:]), "more_body": more})
+    await send(message)
     return there

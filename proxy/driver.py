@@ -69,8 +69,16 @@ class Driver:
         seat: Seat | None = None,
     ) -> Answer:
         """The same for a request that is made already; `seat`: its place, where it has been let through."""
-        async with Sending(self, account, request, poll, read, seat) as answer:
-            said, body = _parsed(await read_whole(answer))
+        if seat is None:
+            await self.let_in(account, poll)
+        try:
+            answer = await self.send(account, request, read)
+            try:
+                said, body = _parsed(await read_whole(answer))
+            finally:
+                await answer.aclose()
+        finally:
+            (seat or account.slots).release()
         return Answer(answer.status_code, plain_headers(answer), said, body)
 
     def exchange(
@@ -144,6 +152,11 @@ class Driver:
         """
         await self.enter(account, poll=False, patience=None)
         return Seat(account.slots)
+
+    async def let_in(self, account: Account, poll: bool) -> None:
+        """Take a place within the provider's limits, waiting as long as the config says; raises Throttled."""
+        if account.config.rpm is not None or not account.slots.taken():
+            await self.enter(account, poll=poll, patience=account.config.timeout.queue)
 
     async def enter(self, account: Account, *, poll: bool, patience: float | None) -> None:
         """Take a place within the provider's limits, waiting up to `patience` seconds for it; raises Throttled."""

@@ -73,7 +73,7 @@ class Edge:
         """Send a part of an answer at whose end something is settled."""
         if exchange.place is not None and exchange.place.ends_with(message):
             await self._service.limiter.leave(exchange)
-        if exchange.delivers is None:
+        if exchange.delivers is None or message["type"] == "http.response.start":
             await send(message)
         elif await deliver(message, turn_of(scope), send):
             self._service.jobs.delivered(exchange.delivers)

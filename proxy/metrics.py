@@ -132,9 +132,7 @@ class Metrics:
             self._cost.add(exchange.provider, route, by=cost)
 
     def job_changed(self, before: Job, after: Job, routes: Container[str]) -> None:
-        """Count a job once it has ended, and what it costs, which may become known later."""
-        if not after.ended:
-            return
+        """Count a job that has ended, and what it costs, which may become known later."""
         if not before.ended:
             self._finished.add(after.provider, after.kind, after.status)
         cost = (after.cost or 0.0) - ((before.cost or 0.0) if before.ended else 0.0)

@@ -27,7 +27,7 @@ async def chat(request: Request) -> Response:
         request,
         candidates,
         ask=lambda one: completion.chat(request, one, stream=flag(params, "stream"), params=params),
-        order=lambda rest: textual.chat(request, params, resolved, rest),
+        order=lambda rest: textual.chat(request, params, resolved, ask, rest),
     )
 
 

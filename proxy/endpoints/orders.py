@@ -63,7 +63,11 @@ async def place(request: Request, wish: Wish) -> Job:
     try:
         hosted = await _hosted(candidates, files)
         kept = await _kept(wish, files)
-        job = _job(exchange, wish, job_id, hosted).but(
+        job = _job(
+            exchange,
+            wish,
+            hosted,
+            id=job_id,
             request=kept,
             media=list(files.names.values()),
             fingerprint=fingerprint(request.scope["path"], wish.said),
@@ -158,6 +162,8 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
 
 async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[Candidate]:
     """Those that can be given the request's files; raises ApiError 400 where none can."""
+    if not any(holds_upload(one.plan.request.body) for one in candidates):
+        return candidates
     able: list[Candidate] = []
     refused: ApiError | None = None
     for candidate in candidates:
@@ -205,11 +211,11 @@ def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:
     return max(unknown if price is None else price for price in prices)
 
 
-def _job(exchange: Exchange, wish: Wish, job_id: str, candidates: Sequence[Candidate]) -> Job:
+def _job(exchange: Exchange, wish: Wish, candidates: Sequence[Candidate], **known: Any) -> Job:
     now = time.time()
     first, budget = candidates[0], exchange.client.budget
     return Job(
-        id=job_id,
+        **known,
         kind=wish.kind,
         capability=first.capability.value,
         owner=exchange.client.name,

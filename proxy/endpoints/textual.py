@@ -6,7 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.endpoints.common import count, flag, json_response, without_own
+from proxy.endpoints.common import count, flag, json_response
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.endpoints.passing import Next
 from proxy.endpoints.relay import DONE
@@ -16,7 +16,7 @@ from proxy.pouring import Each
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
-from translators.core import JSON, Capability, Params
+from translators.core import JSON, Params
 from translators.framing import encode
 from translators.textchat import chunks, completion, cut_at_stop, fits
 
@@ -36,13 +36,17 @@ _ELSEWHERE = frozenset(
 
 
 async def chat(
-    request: Request, params: Params, resolved: Resolved, candidates: Sequence[Candidate]
+    request: Request,
+    params: Params,
+    resolved: Resolved,
+    ask: Ask,
+    candidates: Sequence[Candidate],
 ) -> Response | Next:
     """The answer, or why a target that is no job should be asked: nobody took the work."""
     wish = Wish(
         kind="chat",
         resolved=resolved,
-        ask=Ask(Capability.CHAT, without_own(params)),
+        ask=ask,
         said=params,
         tasks=count(params, "n", _MOST),
         candidates=candidates,

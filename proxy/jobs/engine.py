@@ -156,13 +156,15 @@ class Jobs:
 
         known = self._launcher.known.get(job_id, known)
         job = await self.store.update(job_id, noted, known=known)
-        if job is not None:
+        if job is None:
+            return None
+        self._launcher.changed(job)
+        self._waiting.tell(job)
+        if (at := polled_at(job)) is not None:
+            self._queue.wake(at - time.time())
+        if job.ended:
             self.metrics.job_changed(before or job, job, self.config.models)
-            self._launcher.changed(job)
-            self._waiting.tell(job)
-            if (at := polled_at(job)) is not None:
-                self._queue.wake(at - time.time())
-            if job.ended and job.media:
+            if job.media:
                 await self.media.unpublish(job.media)
         return job
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from proxy.jobs.start import Start, sending
@@ -17,19 +17,25 @@ from proxy.store.money import Budget
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
-_Create = Callable[[], Awaitable[Job]]
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """A job as it is to be stored, and the targets that it is sent to in turn.
 
     `start`: at the first of them, where it has a place; then the job is stored as on its way there.
+    `stored`: is told which job it is: this one, or one that it joins.
     """
 
     job: Job
     candidates: Sequence[Candidate]
     start: Start | None
+    stored: "asyncio.Future[Job]"
+
+    def over(self) -> None:
+        if self.start is not None:
+            self.start.leave()
+        if not self.stored.done():
+            self.stored.set_exception(StoreUnavailable("the proxy is stopping"))
 
 
 class Launcher:
@@ -40,7 +46,7 @@ class Launcher:
         self._submitter = Submitter(jobs)
         self._upkeep = upkeep
         self._held = held
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[Order, asyncio.Task[None]] = {}
         self.known: dict[str, Job] = {}  # how those stand that are being sent here
 
     async def start(
@@ -54,22 +60,9 @@ class Launcher:
     ) -> Job:
         """See `Jobs.start_job`."""
         order = self._order(job, candidates)
-        recent = self._jobs.config.jobs.timeout
-
-        def create() -> Awaitable[Job]:
-            store = self._jobs.store
-            return store.create(order.job, key=key, retry=retry, recent=recent, budget=budget)
-
-        stored: asyncio.Future[Job] = self._loop.create_future()
-        task = self._loop.create_task(self._begin(order, create, stored))
-        self._under_way.add(task)
-        task.add_done_callback(partial(self._over, order, stored))
-        return await stored
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Asked for once: each time is a system call."""
-        return asyncio.get_running_loop()
+        beginning = self._begin(order, key, retry, budget)
+        self._under_way[order] = self._loop.create_task(beginning)
+        return await order.stored
 
     def changed(self, job: Job) -> None:
         """How it stands now."""
@@ -79,52 +72,66 @@ class Launcher:
     async def stop(self, drain: float) -> None:
         """Let what is under way end, for up to `drain` seconds."""
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=drain)
-        for task in self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=drain)
+        tasks = list(self._under_way.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for order in self._under_way:  # cancelled before they had begun
+            order.over()
 
     def _order(self, job: Job, candidates: Sequence[Candidate]) -> Order:
         """With a place at the first of its targets, if one is free: such a job need not be written twice."""
-        until = time.time() + self._jobs.lease
+        stored: asyncio.Future[Job] = self._loop.create_future()
         left = list(candidates)
         first = take_next(left)
         seat = self._jobs.driver.seat_at_once(first.account)
         if seat is None or len(job.tasks) > 1:
+            until = time.time() + self._jobs.lease
             job = job.but(tasks=[one.but(at=until) for one in job.tasks])
         if seat is None:
-            return Order(job, candidates, None)
+            return Order(job, candidates, None, stored)
         attempt = first.account.health.begin(first.target.model)
         on_its_way = sending(0, first, self._jobs.lease)(job) or job
         start = Start(seat, attempt, on_its_way.tasks[0].at or 0.0)
-        return Order(on_its_way, (first, *left), start)
+        return Order(on_its_way, (first, *left), start, stored)
 
-    async def _begin(self, order: Order, create: _Create, stored: "asyncio.Future[Job]") -> None:
-        """`stored` is told which job it is: this one, or one that it joins."""
+    async def _begin(
+        self, order: Order, key: str | None, retry: int, budget: Budget | None
+    ) -> None:
         try:
-            made = await self._created(order.job, create)
+            made = await self._created(order.job, key, retry, budget)
+            if not order.stored.done():  # its client has not left
+                order.stored.set_result(made)
+            if made.id == order.job.id:
+                if order.start is not None:
+                    order.start.seat.stored()
+                await self._send(order)
         except Exception as exc:
-            if not stored.done():
-                stored.set_exception(exc)
-            return
-        if not stored.done():  # its client has not left
-            stored.set_result(made)
-        if made.id == order.job.id:
-            if order.start is not None:
-                order.start.seat.stored()
-            await self._send(order)
+            if not order.stored.done():
+                order.stored.set_exception(exc)
+        finally:
+            del self._under_way[order]
+            order.over()
 
-    async def _created(self, job: Job, create: _Create) -> Job:
+    async def _created(self, job: Job, key: str | None, retry: int, budget: Budget | None) -> Job:
+        jobs = self._jobs
+        recent = jobs.config.jobs.timeout
         made: Job | None = None
         try:
-            made = await create()
+            made = await jobs.store.create(job, key=key, retry=retry, recent=recent, budget=budget)
         except (Unanswered, asyncio.CancelledError):  # it may have been stored all the same
             self._upkeep.retract(job)
             raise
         finally:
             if job.media and (made is None or made.id != job.id):
-                await self._jobs.media.remove(job.media)
+                await jobs.media.remove(job.media)
         return made
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Asked for once: each time is a system call."""
+        return asyncio.get_running_loop()
 
     async def _send(self, order: Order) -> None:
         job = order.job
@@ -148,12 +155,3 @@ class Launcher:
             return start
         start.leave()
         return None
-
-    def _over(
-        self, order: Order, stored: "asyncio.Future[Job]", task: "asyncio.Task[None]"
-    ) -> None:
-        self._under_way.discard(task)
-        if order.start is not None:
-            order.start.leave()
-        if not stored.done():
-            stored.set_exception(StoreUnavailable("the proxy is stopping"))

@@ -210,10 +210,15 @@ class Submitter:
         return await self._change(job_id, transitions.failed(index, error, now=time.time()))
 
     async def _change(self, job_id: str, change: Change) -> Job:
-        job = await self._through(lambda: self._jobs.change(job_id, change))
-        if job is None:
-            raise GaveUp(job_id)
-        return job
+        while True:
+            try:
+                job = await self._jobs.change(job_id, change)
+            except StoreUnavailable as exc:
+                await self._later(exc)
+                continue
+            if job is None:
+                raise GaveUp(job_id)
+            return job
 
     async def _through(self, work: Callable[[], Awaitable[T]]) -> T:
         """Work on the store, however long it is away: nobody but us knows what the gateway said."""
@@ -221,5 +226,8 @@ class Submitter:
             try:
                 return await work()
             except StoreUnavailable as exc:
-                self._jobs.away(exc)
-            await asyncio.sleep(_AGAIN)
+                await self._later(exc)
+
+    async def _later(self, exc: StoreUnavailable) -> None:
+        self._jobs.away(exc)
+        await asyncio.sleep(_AGAIN)

@@ -6,7 +6,7 @@ may decline. Everything else here is an index over those documents: the queue of
 idempotency keys, the counters of rate limits.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Store(Accounts, Protocol):
     async def ping(self) -> None:
         """Raises StoreUnavailable unless the store can be read and written now."""
 
-    async def create(
+    def create(
         self,
         job: Job,
         *,
@@ -68,7 +68,7 @@ class Store(Accounts, Protocol):
         retry: int = 0,
         recent: float = 1800.0,
         budget: Budget | None = None,
-    ) -> Job:
+    ) -> Awaitable[Job]:
         """Store a new job with its queue entries; the job itself, or the one that it joins.
 
         `key`: an Idempotency-Key: the job that holds it for this owner is returned instead, or
@@ -81,10 +81,12 @@ class Store(Accounts, Protocol):
 
     async def get(self, job_id: str) -> Job | None: ...
 
-    async def several(self, job_ids: Sequence[str]) -> list[Job]:
+    def several(self, job_ids: Sequence[str]) -> Awaitable[list[Job]]:
         """Those of these jobs that there are, in any order: at less than the cost of a `get` for each."""
 
-    async def update(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
+    def update(
+        self, job_id: str, change: Change, *, known: Job | None = None
+    ) -> Awaitable[Job | None]:
         """Apply a pure change to the newest state; the new job, or None where there is none or it declined.
 
         `known`: how it was last seen: a store that finds it so still need not read it.
@@ -126,7 +128,7 @@ class Store(Accounts, Protocol):
     async def overdue(self, limit: int) -> list[str]:
         """Ids of unfinished jobs past their deadline."""
 
-    async def delivered(self, *job_ids: str) -> None:
+    def delivered(self, *job_ids: str) -> Awaitable[None]:
         """Clients have got their answers: no automatic retry joins these jobs any more, nor any that is
         created after this was asked."""
 

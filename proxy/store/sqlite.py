@@ -1,7 +1,7 @@
 """Jobs in SQLite: a file that several worker processes share, or the memory of this one."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.store import sqlite_jobs as jobs
@@ -69,7 +69,7 @@ class SqliteStore:
         await self._writing.call(_touch)
         await self._reading.call(_read)
 
-    async def create(
+    def create(
         self,
         job: Job,
         *,
@@ -77,8 +77,8 @@ class SqliteStore:
         retry: int = 0,
         recent: float = 1800.0,
         budget: Budget | None = None,
-    ) -> Job:
-        return await self._writing.call(jobs.create, job, key, retry, recent, budget)
+    ) -> Awaitable[Job]:
+        return self._writing.call(jobs.create, job, key, retry, recent, budget)
 
     async def get(self, job_id: str) -> Job | None:
         return await self._reading.call(jobs.get, job_id)
@@ -86,8 +86,10 @@ class SqliteStore:
     async def several(self, job_ids: Sequence[str]) -> list[Job]:
         return await self._reading.call(jobs.several, job_ids)
 
-    async def update(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
-        return await self._writing.call(jobs.update, job_id, change, known)
+    def update(
+        self, job_id: str, change: Change, *, known: Job | None = None
+    ) -> Awaitable[Job | None]:
+        return self._writing.call(jobs.update, job_id, change, known)
 
     async def page(
         self,
@@ -122,8 +124,8 @@ class SqliteStore:
     async def overdue(self, limit: int) -> list[str]:
         return await self._reading.call(jobs.overdue, self._clock(), limit)
 
-    async def delivered(self, *job_ids: str) -> None:
-        await self._writing.call(jobs.delivered, *job_ids)
+    def delivered(self, *job_ids: str) -> Awaitable[None]:
+        return self._writing.call(jobs.delivered, *job_ids)
 
     async def release(self, job_id: str) -> None:
         await self._writing.call(jobs.release, job_id)

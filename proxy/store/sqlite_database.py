@@ -89,9 +89,7 @@ class Database:
     def _connect(self) -> Connection:
         """A file that is not there is an error: were it made anew, every job would be forgotten."""
         target = ":memory:" if self._path is None else f"{self._path.absolute().as_uri()}?mode=rw"
-        db = Connection(
-            target, timeout=0, uri=True, isolation_level=None, check_same_thread=False
-        )
+        db = Connection(target, timeout=0, uri=True, isolation_level=None, check_same_thread=False)
         try:
             if self._readonly:
                 db.execute("PRAGMA query_only = ON")

@@ -119,9 +119,7 @@ def several(db: Connection, job_ids: Sequence[str]) -> list[Job]:
     return [Job.decode(doc) for (doc,) in rows]
 
 
-def update(
-    db: Connection, job_id: str, change: Change, known: Job | None = None
-) -> Job | None:
+def update(db: Connection, job_id: str, change: Change, known: Job | None = None) -> Job | None:
     if known is not None:
         new = change(known)
         if new is not None and _replaced(db, known, new):

@@ -124,9 +124,7 @@ def spend(db: Connection, bucket: str, allowed: int, window: float, now: float) 
     return 0.0
 
 
-def keep_window(
-    db: Connection, rows: tuple[str, str], one: str, window: float, now: float
-) -> None:
+def keep_window(db: Connection, rows: tuple[str, str], one: str, window: float, now: float) -> None:
     """Forget what is older, and what is as far ahead: then the clock has been set back since.
 
     `rows`: a table and the column of it that names `one`.

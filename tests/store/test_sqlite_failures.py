@@ -136,7 +136,7 @@ async def test_waiting_for_the_lock_is_waiting(path, neighbour, clock, make):
     patient = SqliteStore(path, clock=clock, patience=5.0)
     await patient.open()
     neighbour.execute("BEGIN IMMEDIATE")
-    caller = asyncio.create_task(patient.create(make()))
+    caller = asyncio.ensure_future(patient.create(make()))
     await patient.get("video_unknown")
     neighbour.execute("ROLLBACK")
     job = await caller

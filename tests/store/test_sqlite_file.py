@@ -96,7 +96,7 @@ async def test_closing_finishes_what_is_queued(path, make):
     store = SqliteStore(path)
     await store.open()
     jobs = [make() for _ in range(50)]
-    callers = [asyncio.create_task(store.create(job)) for job in jobs]
+    callers = [asyncio.ensure_future(store.create(job)) for job in jobs]
     await asyncio.sleep(0)
     await store.close()
     assert await asyncio.gather(*callers) == jobs

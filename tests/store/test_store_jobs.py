@@ -268,9 +268,13 @@ async def test_concurrent_creates_with_one_key_make_one_job(store: Store, make):
     assert len([job for job in jobs if await store.get(job.id)]) == 1
 
 
+async def created(store: Store, job: Job) -> Job:
+    return await store.create(job)
+
+
 async def test_a_cancelled_caller_does_not_stop_its_write(store, make):
     jobs = [make() for _ in range(20)]
-    callers = [asyncio.create_task(store.create(job)) for job in jobs]
+    callers = [asyncio.create_task(created(store, job)) for job in jobs]
     await asyncio.sleep(0)  # every one of them has handed its job over
     for caller in callers[::2]:
         caller.cancel()
