@@ -12,6 +12,11 @@ class Connection(sqlite3.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lines: dict[Line, Counts] = {}
+        self._writing = self.cursor()
+
+    def write(self, statement: str, values: tuple[Any, ...]) -> int:
+        """How many rows it has changed. Always by the same cursor: to make one costs a fifth of a statement."""
+        return self._writing.execute(statement, values).rowcount
 
     def forget(self) -> None:
         """The transaction, or the operation that they come from, is undone."""

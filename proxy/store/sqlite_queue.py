@@ -34,19 +34,17 @@ def follow(db: Connection, old: Job | None, new: Job) -> None:
         return
     for index in before:
         if index not in after:
-            db.execute("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
+            db.write("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
     for index, row in after.items():
         known = before.get(index)
         if row != known:
             provider, submitting, at = row
-            db.execute(
+            moved = "at = excluded.at, " if known is None or at != known[2] else ""
+            db.write(
                 "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET provider = excluded.provider,"
-                " submitting = excluded.submitting, at = coalesce(?, at)",
-                (
-                    *(new.id, index, provider, submitting, at),
-                    at if known is None or at != known[2] else None,
-                ),
+                f" ON CONFLICT DO UPDATE SET {moved}provider = excluded.provider,"
+                " submitting = excluded.submitting",
+                (new.id, index, provider, int(submitting), at),
             )
 
 
