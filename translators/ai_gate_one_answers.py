@@ -61,8 +61,10 @@ def _task(body: Any, id: str) -> Task:
 def _failed(body: Any) -> bool:
     if not isinstance(body, Mapping):
         return False
-    words = (str(body.get(name)).lower() for name in ("type", "status"))
-    return bool(body.get("error")) or any(word in _FAILED for word in words)
+    if body.get("error"):
+        return True
+    words = body.get("type"), body.get("status")
+    return words != (None, None) and any(str(word).lower() in _FAILED for word in words)
 
 
 def _task_id(body: Any) -> str | None:

@@ -49,7 +49,8 @@ def transcript(messages: Any, response_format: Any = None) -> str:
     wish = _instruction(response_format)
     said = [_said(place, one) for place, one in enumerate(messages)]
     if len(said) == 1 and said[0][0] == "User":
-        return "\n\n".join(one for one in (said[0][1], wish) if one)
+        text = said[0][1]
+        return f"{text}\n\n{wish}" if text and wish else text or wish
     if wish:
         said.append(("System", wish))
     spoken = [f"{role}: {text}" for role, text in said]
@@ -58,7 +59,9 @@ def transcript(messages: Any, response_format: Any = None) -> str:
 
 def stops(stop: Any) -> tuple[str, ...]:
     """`stop` as a tuple of non-empty strings."""
-    found = (stop,) if isinstance(stop, str) else () if stop is None else stop
+    if stop is None:
+        return ()
+    found = (stop,) if isinstance(stop, str) else stop
     if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
         raise InvalidType("stop", "string or array of strings", stop)
     return tuple(one for one in found if one)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from proxy.jobs import transitions
 from proxy.jobs.start import Start, sending
 from proxy.jobs.submit import GaveUp, Submitter
 from proxy.jobs.upkeep import Upkeep
@@ -86,15 +87,19 @@ class Launcher:
         left = list(candidates)
         first = take_next(left)
         seat = self._jobs.driver.seat_at_once(first.account)
+        now, lease = time.time(), self._jobs.lease
+        until = now + lease
         if seat is None or len(job.tasks) > 1:
-            until = time.time() + self._jobs.lease
             job = job.but(tasks=[one.but(at=until) for one in job.tasks])
         if seat is None:
             return Order(job, candidates, None, stored)
         attempt = first.account.health.begin(first.target.model)
-        on_its_way = sending(0, first, self._jobs.lease)(job) or job
-        start = Start(seat, attempt, on_its_way.tasks[0].at or 0.0)
-        return Order(on_its_way, (first, *left), start, stored)
+        if first is candidates[0]:  # as which the job was made
+            long = first.plan.operation.long
+            job = transitions.begun(job, now=now, until=until, long=long)
+        else:
+            job = sending(0, first, lease)(job) or job
+        return Order(job, (first, *left), Start(seat, attempt, until), stored)
 
     async def _begin(
         self, order: Order, key: str | None, retry: int, budget: Budget | None

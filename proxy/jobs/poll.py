@@ -127,7 +127,7 @@ class Poller:
             cost = (
                 outcome.cost if outcome.cost is not None else _with_result(operation, entry, task)
             )
-            outcome = replace(outcome, task_id=entry.task_id, cost=cost)
+            outcome.task_id, outcome.cost = entry.task_id, cost
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
             await self._jobs.change(job.id, change(due.index, outcome, now=now), known=job)

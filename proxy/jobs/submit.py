@@ -7,7 +7,7 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from proxy.accounts import Seat
@@ -196,7 +196,7 @@ class Submitter:
             except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt
                 failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
                 return await self._change(job_id, failed)
-            outcome = replace(outcome, cost=cost)
+            outcome.cost = cost
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
             return await self._change(job_id, change(index, outcome, now=now))

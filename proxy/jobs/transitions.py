@@ -51,6 +51,12 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
     return change
 
 
+def begun(job: Job, *, now: float, until: float, long: bool) -> Job:
+    """A new job whose request goes out to the target that it was made for, as soon as it is stored."""
+    first = job.tasks[0].but(state="sending", at=until, submitted_at=now)
+    return job.but(status="in_progress" if long else job.status, tasks=[first, *job.tasks[1:]])
+
+
 def accepted(index: int, task_id: str, *, at: float, cost: float | None, running: bool) -> Change:
     """The gateway took it. On a task that was given up meanwhile only the id and the cost are kept."""
 

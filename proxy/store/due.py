@@ -1,24 +1,42 @@
 """What of a job is in the queue, and when: one rule for every store."""
 
-from proxy.store.base import NOTIFY, WEBHOOKS, Job
+from proxy.store.base import NOTIFY, WEBHOOKS, Entry, Job
 from proxy.store.document import ENDED, SUBMITTING
 
 SHORTEST_WAIT = 0.001  # seconds until a limit is free: a wait that rounds to 0.0 would mean "taken"
 
 
-def queued(job: Job) -> dict[int, tuple[str, bool, float]]:
-    """What a job has in the queue: index → at whom, whether it is being submitted, and when it is due."""
-    found: dict[int, tuple[str, bool, float]] = {}
+Place = tuple[str, bool, float]  # at whom, whether it is being submitted, and when it is due
+
+
+def queued(job: Job) -> dict[int, Place]:
+    """What a job has in the queue, by the index of the task."""
+    found: dict[int, Place] = {}
     for index, task in enumerate(job.tasks):
-        state, at = task.state, task.at
-        if at is not None and state not in ENDED:
-            found[index] = job.provider, state in SUBMITTING, at
-    if job.notify_at is not None:
-        found[NOTIFY] = (WEBHOOKS, False, job.notify_at)
+        place = place_of(job, task)
+        if place is not None:
+            found[index] = place
+    if (webhook := webhook_of(job)) is not None:
+        found[NOTIFY] = webhook
     return found
+
+
+def place_of(job: Job, task: Entry) -> Place | None:
+    """What one of its tasks has there."""
+    if task.at is None or task.state in ENDED:
+        return None
+    return job.provider, task.state in SUBMITTING, task.at
+
+
+def webhook_of(job: Job) -> Place | None:
+    return None if job.notify_at is None else (WEBHOOKS, False, job.notify_at)
 
 
 def polled_at(job: Job) -> float | None:
     """When the next of its tasks is to be polled, or its webhook called (Unix seconds)."""
-    times = [at for _, submitting, at in queued(job).values() if not submitting]
-    return min(times, default=None)
+    soonest = job.notify_at
+    for task in job.tasks:
+        at, state = task.at, task.state
+        if at is not None and state not in ENDED and state not in SUBMITTING:
+            soonest = at if soonest is None or at < soonest else soonest
+    return soonest

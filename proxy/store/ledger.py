@@ -30,15 +30,16 @@ def charge(old: Job | None, new: Job) -> Charge | None:
 
 def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
     """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
-    if not new.ended and new.cost == (None if old is None else old.cost):
+    ended, failed = new.ended, new.status == "failed"
+    if old is None:
+        spent = _cost(new)
+    else:
+        ended = ended and not old.ended
+        spent = 0 if new.cost == old.cost else _cost(new) - _cost(old)
+    if not ended and not spent:
         return None
-    before = 0 if old is None else _cost(old)
-    ended = new.ended and not (old is not None and old.ended)
-    failed = ended and new.status == "failed"
-    counts = Counts(requests=int(ended), failed=int(failed), nanos=_cost(new) - before)
-    if not ended and not counts.nanos:
-        return None
-    route = route_of(new.model, new.target, failed=new.status == "failed")
+    counts = Counts(int(ended), int(ended and failed), 0, 0, spent)
+    route = route_of(new.model, new.target, failed=failed)
     return Line(day_of(new.created_at), new.owner, route, new.provider, new.kind), counts
 
 

@@ -4,10 +4,12 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from operator import itemgetter
 from typing import NamedTuple
 
-from proxy.store.base import Due, Job
-from proxy.store.due import SHORTEST_WAIT, queued
+from proxy.store.base import NOTIFY, Due, Job
+from proxy.store.due import SHORTEST_WAIT, Place, place_of, webhook_of
 from proxy.store.sqlite_connection import Connection
 
 HITS = ("hits", "bucket")  # a table, and what its rows are told apart by
@@ -28,24 +30,32 @@ def follow(db: Connection, old: Job | None, new: Job) -> None:
     A time that the change left alone stays as the queue has it: it may have been leased, renewed
     or postponed since the document was written.
     """
-    before = {} if old is None else queued(old)
-    after = queued(new)
-    if after == before:
+    earlier = () if old is None else old.tasks
+    for index, (one, task) in enumerate(zip_longest(earlier, new.tasks)):
+        before = None if one is None or old is None else place_of(old, one)
+        after = None if task is None else place_of(new, task)
+        if after != before:
+            _move(db, new.id, index, before, after)
+    before = None if old is None else webhook_of(old)
+    after = webhook_of(new)
+    if after != before:
+        _move(db, new.id, NOTIFY, before, after)
+
+
+def _move(
+    db: Connection, job_id: str, index: int, before: Place | None, after: Place | None
+) -> None:
+    if after is None:
+        db.write("DELETE FROM queue WHERE job_id = ? AND idx = ?", (job_id, index))
         return
-    for index in before:
-        if index not in after:
-            db.write("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
-    for index, row in after.items():
-        known = before.get(index)
-        if row != known:
-            provider, submitting, at = row
-            moved = "at = excluded.at, " if known is None or at != known[2] else ""
-            db.write(
-                "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
-                f" ON CONFLICT DO UPDATE SET {moved}provider = excluded.provider,"
-                " submitting = excluded.submitting",
-                (new.id, index, provider, int(submitting), at),
-            )
+    provider, submitting, at = after
+    moved = "at = excluded.at, " if before is None or at != before[2] else ""
+    db.write(
+        "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
+        f" ON CONFLICT DO UPDATE SET {moved}provider = excluded.provider,"
+        " submitting = excluded.submitting",
+        (job_id, index, provider, int(submitting), at),
+    )
 
 
 def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
@@ -55,18 +65,16 @@ def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
         providers = list(_providers(db, wanted.submitting))
     if not providers or wanted.limit <= 0:
         return []
-    # one seek a provider: another one's long queue costs nothing
-    one = (
-        "SELECT * FROM (SELECT job_id, idx, provider, at FROM queue"
-        " WHERE submitting = ? AND provider = ? AND at <= ? ORDER BY at LIMIT ?)"
+    sql = (
+        "SELECT job_id, idx, provider, at FROM queue"
+        " WHERE submitting = ? AND provider = ? AND at <= ? ORDER BY at LIMIT ?"
     )
-    rows = db.execute(
-        f"{' UNION ALL '.join([one] * len(providers))} ORDER BY at LIMIT ?",
-        [
-            *(x for p in providers for x in (wanted.submitting, p, wanted.now, wanted.limit)),
-            wanted.limit,
-        ],
-    ).fetchall()
+    submitting = int(wanted.submitting)
+    rows: list[tuple[str, int, str, float]] = []
+    for provider in providers:  # one seek each: another one's long queue costs nothing
+        rows += db.execute(sql, (submitting, provider, wanted.now, wanted.limit))
+    rows.sort(key=itemgetter(3))
+    del rows[wanted.limit :]
     due = [Due(*row) for row in rows]
     if due:
         postpone(db, [(one, until) for one in due])
