@@ -99,6 +99,7 @@ class Queue:
             due = await self._leased(providers, room)
         finally:
             await postponing
+        loop = asyncio.get_running_loop()  # once: each time is a system call
         for one, job in due:
             place = one.job_id, one.index
             if place in self._under_way:  # its lease ran out before its poll ended
@@ -106,7 +107,7 @@ class Queue:
                 continue
             self._under_way[place] = False
             self._busy[one.provider] += 1
-            task = asyncio.create_task(self._guarded(one, job))
+            task = loop.create_task(self._guarded(one, job))
             self._running.add(task)
             task.add_done_callback(partial(self._ended, one.provider))
         if len(due) == room:

@@ -5,6 +5,7 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from proxy.store.base import Change, Job, KeyReused, Page
@@ -141,16 +142,22 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     before, after = _columns(old), _columns(new)
     # sqlite3 looks for adapters of what is no number, text or bytearray, at ten times the cost of a copy.
     values: tuple[Any, ...] = (bytearray(doc), new.id, bytearray(raw))
-    names = ""
-    if after != before:  # only what changed: an index whose columns are not named is not touched
-        changed = [n for n, value in enumerate(after) if value != before[n]]
-        names = "".join([f"{_COLUMNS[n]} = ?, " for n in changed])
+    changed: tuple[int, ...] = ()
+    if after != before:
+        changed = tuple([n for n, value in enumerate(after) if value != before[n]])
         values = (*[after[n] for n in changed], *values)
-    if db.write(f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?", values) != 1:
+    if db.write(_update(changed), values) != 1:
         return False
     follow(db, old, new)
     post(db, old, new)
     return True
+
+
+@lru_cache(maxsize=1 << len(_COLUMNS))
+def _update(changed: tuple[int, ...]) -> str:
+    """Only what changed: an index whose columns are not named is not touched."""
+    names = "".join([f"{_COLUMNS[n]} = ?, " for n in changed])
+    return f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?"
 
 
 def page(db: Connection, query: Query) -> Page:
