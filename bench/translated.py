@@ -12,6 +12,7 @@ from bench.process import Process
 VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
 # Each waits a second for its first poll: as many as keep the core busy meanwhile.
 _TEXT = replace(PLAIN, connections=1600, spread=0.8, body={**CHAT, "model": "t"})
+_CROWD = replace(PLAIN, connections=_TEXT.connections)  # what so many clients cost by themselves
 _CREATE = replace(PLAIN, path="/v1/videos", body=VIDEO)
 
 
@@ -27,11 +28,14 @@ def translated(run: Run) -> list[Figure]:
             return stack.enter_context(made)
 
         # No poll falls into the time of measuring: creating alone is what the second is asked for.
-        compared = [proxy("plain"), proxy("text"), proxy("video", poll_min=300, poll_max=300)]
+        video = proxy("video", poll_min=300, poll_max=300)
+        compared = [proxy("plain"), proxy("crowd"), proxy("text"), video]
         found = in_turn(short, compared, lambda one: _measured(short, one, run.seconds))
+    text, plain = found["text"], found["plain"]
     return [
-        _times("chat by task, from create to answer", found["text"], found["plain"]),
-        _times("video created", found["video"], found["plain"]),
+        _times("chat by task, from create to answer", text, plain).at_most(3),
+        _times("chat by task, both with as many clients", text, found["crowd"]),
+        _times("video created", found["video"], plain).at_most(3),
     ]
 
 
@@ -40,6 +44,8 @@ def _measured(run: Run, server: Process, long: float) -> Cost:
     if server.name == "text":
         cost(server, replace(_TEXT, connections=50, number=50))
         return cost(server, replace(_TEXT, seconds=long))
+    if server.name == "crowd":
+        return cost(server, replace(_CROWD, seconds=run.seconds))
     if server.name == "video":
         cost(server, replace(_CREATE, number=200))
         return cost(server, replace(_CREATE, seconds=run.seconds))
@@ -48,4 +54,4 @@ def _measured(run: Run, server: Process, long: float) -> Cost:
 
 def _times(name: str, one: Cost, plain: Cost) -> Figure:
     beside = f"{one.cpu:.0f} µs, {one.rate:,.0f}/s; plain {plain.cpu:.0f} µs"
-    return Figure("4", f"{name}: CPU, times plain", one.cpu / plain.cpu, "×", beside).at_most(3)
+    return Figure("4", f"{name}: CPU, times plain", one.cpu / plain.cpu, "×", beside)
