@@ -310,3 +310,31 @@ async def test_an_answer_that_comes_after_the_deadline_leaves_its_id_and_cost(
         failed.error,
         failed.completed_at,
     )
+
+
+async def test_a_job_that_is_waited_for_here_is_not_read_for_its_poll(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"lease": 20})
+    gateways["onysoft"].fault("submit", late=0.2)
+    job = await engine.order("sora-2")
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    done = await waiting
+    assert done is not None and done.status == "completed"
+    assert engine.store.asked["several"] == 0
+
+
+async def test_what_another_worker_did_to_a_job_that_is_waited_for_here_stays(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Its poll goes by what was last told here, and finds out when it writes."""
+    engine = await workers(jobs={"lease": 20})
+    gateways["onysoft"].fault("poll", late=float("inf"), times=1)
+    job = await engine.order("sora-2")
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    await gateways["onysoft"].until(lambda double: double.polls())
+    await engine.service.store.update(job.id, lambda one: one.but(deleted=True))
+    gateways["onysoft"].release()
+    done = await waiting
+    assert done is not None and (done.status, done.deleted) == ("completed", True)
+    assert (await engine.now(job)).deleted

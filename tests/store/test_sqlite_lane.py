@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from proxy.store.base import StoreUnavailable
+from proxy.store.money import Counts, Line
+from proxy.store.sqlite_connection import Connection
 from proxy.store.sqlite_database import Database, create_file
 from proxy.store.sqlite_errands import Errands
 from proxy.store.sqlite_lane import Writer
+from proxy.store.sqlite_ledger import usage
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -70,6 +73,39 @@ async def test_a_fault_of_the_database_undoes_the_batch(writer):
     answers = await together(writer, (hit, "a"), (search_what_is_not_there,), (hit, "b"))
     assert {type(one) for one in answers} == {StoreUnavailable}
     assert await writer.call(hits) == []
+
+
+LINE = Line("2026-01-31", "a", "m", "local", "chat")
+
+
+def count(db: Connection) -> None:
+    """Something for the table of usage, whose line is written with those of the others."""
+    known = db.lines.setdefault(LINE, Counts())
+    known.add(Counts(requests=1))
+
+
+def count_and_fail(db: Connection) -> None:
+    hit(db, "b")
+    count(db)
+    raise LookupError
+
+
+def counted(db: Connection) -> int:
+    return sum(total.counts.requests for total in usage(db, (), "2026-01-01", "2026-12-31", None))
+
+
+async def test_what_is_counted_is_committed_with_what_counted_it(writer):
+    await together(writer, (count,), (count,), (count_and_fail,), (count,))
+    assert await writer.call(counted) == 3
+
+
+async def test_what_is_counted_is_undone_with_its_batch(writer):
+    def search_what_is_not_there(db: Connection) -> None:
+        db.execute("SELECT * FROM lost")
+
+    await together(writer, (count,), (search_what_is_not_there,))
+    await together(writer, (count,))
+    assert await writer.call(counted) == 1
 
 
 async def test_calls_run_in_their_order(writer):
