@@ -120,7 +120,8 @@ class Job(_Encoded):
         """As it is stored: one that was read, byte for byte as it was found."""
         raw: bytes | None = getattr(self, "_raw", None)
         if raw is None:
-            raw = self._raw = orjson.dumps(self)
+            # A copy: what orjson gives keeps the buffer that it was written into, of many kilobytes.
+            raw = self._raw = bytes(memoryview(orjson.dumps(self)))
         return raw
 
     @classmethod
