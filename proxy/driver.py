@@ -70,7 +70,7 @@ class Driver:
     ) -> Answer:
         """The same for a request that is made already; `seat`: its place, where it has been let through."""
         if seat is None:
-            await self.let_in(account, poll)
+            await self.let_in(account, poll=poll)
         try:
             answer = await self.send(account, request, read)
             try:
@@ -81,16 +81,9 @@ class Driver:
             (seat or account.slots).release()
         return Answer(answer.status_code, plain_headers(answer), said, body)
 
-    def exchange(
-        self,
-        account: Account,
-        request: httpx.Request,
-        *,
-        poll: bool = False,
-        read: float | None = None,
-    ) -> Sending:
+    def exchange(self, account: Account, request: httpx.Request) -> Sending:
         """A context with an answer whose body is still to be read; left early, it is cancelled upstream."""
-        return Sending(self, account, request, poll, read)
+        return Sending(self, account, request)
 
     def json_request(
         self, account: Account, path: str, body: bytes, accept: str = "application/json"
@@ -153,7 +146,7 @@ class Driver:
         await self.enter(account, poll=False, patience=None)
         return Seat(account.slots)
 
-    async def let_in(self, account: Account, poll: bool) -> None:
+    async def let_in(self, account: Account, *, poll: bool) -> None:
         """Take a place within the provider's limits, waiting as long as the config says; raises Throttled."""
         if account.config.rpm is not None or not account.slots.taken():
             await self.enter(account, poll=poll, patience=account.config.timeout.queue)
@@ -179,7 +172,7 @@ class Driver:
             raise Throttled(account.name, wait)
 
     def send(
-        self, account: Account, request: httpx.Request, read: float | None
+        self, account: Account, request: httpx.Request, read: float | None = None
     ) -> Awaitable[httpx.Response]:
         """The answer of a gateway, its body unread; raises Unreachable or Lost."""
         timeout = account.timeout

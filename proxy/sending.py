@@ -13,27 +13,18 @@ if TYPE_CHECKING:
 class Sending:
     """A request on its way, within its provider's limits. A class, since a generator costs three times as much."""
 
-    __slots__ = ("_account", "_answer", "_driver", "_poll", "_read", "_request")
+    __slots__ = ("_account", "_answer", "_driver", "_request")
 
-    def __init__(
-        self,
-        driver: "Driver",
-        account: Account,
-        request: httpx.Request,
-        poll: bool,
-        read: float | None,
-    ) -> None:
+    def __init__(self, driver: "Driver", account: Account, request: httpx.Request) -> None:
         self._driver = driver
         self._account = account
         self._request = request
-        self._poll = poll
-        self._read = read
         self._answer: httpx.Response | None = None
 
     async def __aenter__(self) -> httpx.Response:
-        await self._driver.let_in(self._account, self._poll)
+        await self._driver.let_in(self._account, poll=False)
         try:
-            self._answer = await self._driver.send(self._account, self._request, self._read)
+            self._answer = await self._driver.send(self._account, self._request)
         except BaseException:
             self._account.slots.release()
             raise

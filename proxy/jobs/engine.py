@@ -26,6 +26,7 @@ log = logging.getLogger("anygate.jobs")
 
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
 _PURGE = 60.0
+_SAME = 0.001  # seconds: a store may round
 
 
 class Jobs:
@@ -137,13 +138,14 @@ class Jobs:
         return self._waiting.wait(job_id, done, timeout, known=known)
 
     def seen(self, due: Due) -> Job | None:
-        """A job that is waited for here, as it was last told of, if that is enough to ask after its task: others
-        may have changed it since, which a change of it finds out."""
+        """A job that is waited for here, as it was last told of, if the task is due as that says. Whoever has
+        changed the task since has set another time; what else may be new, a change of the job finds out."""
         job = self._waiting.seen(due.job_id)
         if job is None or due.index == NOTIFY:
             return None
-        entry = job.tasks[due.index]
-        return None if entry.submitting or entry.ended or job.provider != due.provider else job
+        at = job.tasks[due.index].at
+        same = at is not None and abs(at - due.at) < _SAME and job.provider == due.provider
+        return job if same else None
 
     async def change(self, job_id: str, change: Change, *, known: Job | None = None) -> Job | None:
         """Apply a transition and tell whoever waits for the job here. `known`: how it was last seen."""

@@ -74,12 +74,13 @@ class Launcher:
         """Let what is under way end, for up to `drain` seconds."""
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=drain)
-        tasks = list(self._under_way.values())
-        for task in tasks:
+        left = dict(self._under_way)
+        for task in left.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for order in self._under_way:  # cancelled before they had begun
-            order.over()
+        await asyncio.gather(*left.values(), return_exceptions=True)
+        for order in left:
+            self._under_way.pop(order, None)
+            order.over()  # of those that were cancelled before they had begun, too
 
     def _order(self, job: Job, candidates: Sequence[Candidate]) -> Order:
         """With a place at the first of its targets, if one is free: such a job need not be written twice."""
@@ -113,7 +114,9 @@ class Launcher:
                     order.start.seat.stored()
                 await self._send(order)
         except Exception as exc:
-            if not order.stored.done():
+            if order.stored.done():
+                self._jobs.report(exc, f"sending {order.job.id}")
+            else:
                 order.stored.set_exception(exc)
         finally:
             del self._under_way[order]

@@ -130,11 +130,11 @@ class Queue:
     async def _read(self, providers: Sequence[str], limit: int) -> Sequence[tuple[Due, Job | None]]:
         store, until = self._jobs.store, time.time() + self._jobs.lease
         due = await store.lease(submitting=False, providers=providers, until=until, limit=limit)
-        jobs = {one.job_id: self._jobs.seen(one) for one in due}
-        unseen = [job_id for job_id, job in jobs.items() if job is None]
-        if unseen:
-            jobs.update({job.id: job for job in await store.several(unseen)})
-        return [(one, jobs[one.job_id]) for one in due]
+        seen = [self._jobs.seen(one) for one in due]
+        unseen = {one.job_id for one, job in zip(due, seen, strict=True) if job is None}
+        found = await store.several(list(unseen)) if unseen else []
+        read = {job.id: job for job in found}
+        return [(one, job or read.get(one.job_id)) for one, job in zip(due, seen, strict=True)]
 
     async def _postponed(self) -> None:
         later, self._later = self._later, []

@@ -81,7 +81,7 @@ class Store(Accounts, Protocol):
 
     async def get(self, job_id: str) -> Job | None: ...
 
-    def several(self, job_ids: Sequence[str]) -> Awaitable[list[Job]]:
+    async def several(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of these jobs that there are, in any order: at less than the cost of a `get` for each."""
 
     def update(

@@ -188,7 +188,12 @@ def _plainly(db: Connection, batch: list[_Call]) -> list[_Outcome]:
             if db.total_changes != before:
                 raise _HalfDone from exc
             outcomes.append((future, None, exc))
-    settle(db)
+    try:
+        settle(db)
+    except Exception as exc:
+        if _at_fault(exc):
+            raise
+        raise _HalfDone from exc  # whose line it is, doing them one by one finds out
     return outcomes
 
 

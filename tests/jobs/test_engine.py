@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proxy.jobs.transitions import Outcome, fetching
 from proxy.sandbox import Sandbox
 from proxy.store.base import Change, Due, Job, StoreUnavailable, Unanswered
 from tests.eventually import becoming
@@ -338,3 +339,58 @@ async def test_what_another_worker_did_to_a_job_that_is_waited_for_here_stays(
     done = await waiting
     assert done is not None and (done.status, done.deleted) == ("completed", True)
     assert (await engine.now(job)).deleted
+
+
+async def test_what_another_worker_has_found_done_is_not_asked_after(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Its files are to be fetched now: who waits here must not go by how the task stood before."""
+    engine = await workers(jobs={"lease": 20, "poll_min": 5, "poll_max": 10})
+    job = await engine.order("sora-2")
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    await engine.state(job, lambda one: one.tasks[0].task_id is not None)
+    outcome = Outcome(assets=({"role": "content", "url": "http://127.0.0.1:9/a.mp4"},))
+    await engine.service.store.update(job.id, fetching(0, outcome, now=time.time()))
+    engine.jobs.wake()
+    await becoming(lambda: engine.store.asked["several"] or gateways["onysoft"].polls())
+    assert gateways["onysoft"].polls() == []
+    waiting.cancel()
+
+
+async def test_what_is_ordered_while_the_engine_stops_is_not_given_up(
+    workers: Workers, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await workers(jobs={"lease": 20})
+    begun, removed, later = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    create = engine.service.store.create
+
+    async def hangs(*args: Any, **kwargs: Any) -> Job:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def slow(*args: Any, **kwargs: Any) -> Job:
+        begun.set()
+        await later.wait()
+        return await create(*args, **kwargs)
+
+    async def removes(names: list[str]) -> None:
+        await removed.wait()
+
+    monkeypatch.setattr(engine.service.media, "remove", removes)
+    monkeypatch.setattr(engine.service.store, "create", hangs)
+    first = asyncio.create_task(engine.order("sora-2", media=["a.png"]))
+    await begun.wait()
+    begun.clear()
+    stopping = asyncio.create_task(engine.jobs.stop(drain=0))
+    await asyncio.sleep(0.05)  # it waits for the first, whose files are being removed
+    assert not stopping.done()
+    monkeypatch.setattr(engine.service.store, "create", slow)
+    second = asyncio.create_task(engine.order("sora-2"))
+    await begun.wait()
+    removed.set()
+    await stopping
+    later.set()
+    assert (await second).id
+    with pytest.raises(StoreUnavailable):
+        await first

@@ -137,7 +137,8 @@ async def test_waiting_for_the_lock_is_waiting(path, neighbour, clock, make):
     await patient.open()
     neighbour.execute("BEGIN IMMEDIATE")
     caller = asyncio.ensure_future(patient.create(make()))
-    await patient.get("video_unknown")
+    await asyncio.sleep(0.05)  # it meets the lock: nothing else tells of that
+    assert not caller.done()
     neighbour.execute("ROLLBACK")
     job = await caller
     assert await patient.get(job.id) == job

@@ -95,9 +95,10 @@ async def test_workers_that_start_together_make_one_schema(path, make):
 async def test_closing_finishes_what_is_queued(path, make):
     store = SqliteStore(path)
     await store.open()
-    jobs = [make() for _ in range(50)]
+    jobs = [make() for _ in range(150)]  # more than are committed at once
     callers = [asyncio.ensure_future(store.create(job)) for job in jobs]
     await asyncio.sleep(0)
+    assert not any(caller.done() for caller in callers)
     await store.close()
     assert await asyncio.gather(*callers) == jobs
     await store.open()

@@ -1,6 +1,7 @@
 """The writer of a SQLite store: what runs together is committed together, and fails alone."""
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -99,6 +100,18 @@ async def test_what_is_counted_is_committed_with_what_counted_it(writer):
     assert await writer.call(counted) == 3
 
 
+def count_too_much(db: Connection) -> None:
+    """No integer of SQLite's."""
+    db.lines.setdefault(LINE, Counts()).add(Counts(nanos=1 << 70))
+
+
+async def test_what_cannot_be_counted_is_the_fault_of_its_operation_alone(writer):
+    answers = await together(writer, (count,), (count_too_much,), (hit, "a"), (count,))
+    assert [type(one) for one in answers] == [type(None), OverflowError, str, type(None)]
+    assert await writer.call(counted) == 2
+    assert await writer.call(hits) == ["a"]
+
+
 async def test_what_is_counted_is_undone_with_its_batch(writer):
     def search_what_is_not_there(db: Connection) -> None:
         db.execute("SELECT * FROM lost")
@@ -176,3 +189,21 @@ def test_a_loop_that_ended_is_told_nothing():
     (thread,) = [one for one in threading.enumerate() if one not in before]
     release.set()
     thread.join()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted there")
+def test_a_connection_that_has_failed_leaves_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    create_file(path)
+    database = Database(path, patience=1.0)
+    db = database.connection()
+    with pytest.raises(sqlite3.IntegrityError):
+        db.write("INSERT INTO hits VALUES (?, ?, ?)", (None, None, None))
+    database.close()
+    gc.disable()  # which would close it sooner or later
+    try:
+        opened = Path("/proc/self/fd").iterdir()
+        names = [str(one.readlink()) for one in opened if one.is_symlink()]
+    finally:
+        gc.enable()
+    assert [name for name in names if name.startswith(str(path))] == []
