@@ -13,7 +13,7 @@ from tests.jobs import changes
 async def test_a_job_of_which_one_task_may_be_known_no_more_is_read_for_that_one() -> None:
     now = time.time()
     tasks = [Entry(state="sending", at=now), Entry(state="accepted", task_id="b", at=now)]
-    known = changes.job(tasks=tasks)
+    known = changes.job().but(tasks=tasks)
     stored = known.with_task(0, state="accepted", task_id="a")
     due = [Due(known.id, 0, "apiin", now), Due(known.id, 1, "apiin", now)]
 
