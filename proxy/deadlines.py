@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable
-from functools import cached_property
 from typing import Any, TypeVar
+
+from proxy.onloop import OnLoop
 
 T = TypeVar("T")
 
 
-class Deadlines:
+class Deadlines(OnLoop):
     """Of any number of tasks; each has one of them at a time."""
 
     def __init__(self) -> None:
@@ -31,11 +32,6 @@ class Deadlines:
             raise TimeoutError from None
         finally:
             self._until.pop(task, None)
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Asked for once: each time is a system call."""
-        return asyncio.get_running_loop()
 
     def _tick(self) -> None:
         """Cancel those whose time has come; come again when that of the next has."""

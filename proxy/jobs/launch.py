@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from proxy.jobs import transitions
 from proxy.jobs.start import Start, sending
 from proxy.jobs.submit import GaveUp, Submitter
 from proxy.jobs.upkeep import Upkeep
+from proxy.onloop import OnLoop
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Job, StoreUnavailable, Unanswered
 from proxy.store.money import Budget
@@ -39,7 +39,7 @@ class Order:
             self.stored.set_exception(StoreUnavailable("the proxy is stopping"))
 
 
-class Launcher:
+class Launcher(OnLoop):
     """`held`: the tasks whose leases are renewed."""
 
     def __init__(self, jobs: "Jobs", upkeep: Upkeep, held: set[tuple[str, int]]) -> None:
@@ -97,7 +97,7 @@ class Launcher:
         attempt = first.account.health.begin(first.target.model)
         if first is candidates[0]:  # as which the job was made
             long = first.plan.operation.long
-            job = transitions.begun(job, now=now, until=until, long=long)
+            job = transitions.begun(job, 0, now=now, until=until, long=long)
         else:
             job = sending(0, first, lease)(job) or job
         return Order(job, (first, *left), Start(seat, attempt, until), stored)
@@ -135,11 +135,6 @@ class Launcher:
             if job.media and (made is None or made.id != job.id):
                 await jobs.media.remove(job.media)
         return made
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Asked for once: each time is a system call."""
-        return asyncio.get_running_loop()
 
     async def _send(self, order: Order) -> None:
         job = order.job

@@ -35,26 +35,23 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
     def change(job: Job) -> Job | None:
         if not job.tasks[index].submitting:
             return None
-        tasks = list(job.tasks)
-        tasks[index] = tasks[index].but(state="sending", at=until, submitted_at=now)
-        return job.but(
+        return begun(job, index, now=now, until=until, long=long).but(
             provider=aim.provider,
             target=aim.target,
             native=aim.native,
             capability=aim.capability,
             ordered=dict(aim.ordered),
             dropped=list(aim.dropped),
-            status="in_progress" if long else job.status,
-            tasks=tasks,
         )
 
     return change
 
 
-def begun(job: Job, *, now: float, until: float, long: bool) -> Job:
-    """A new job whose request goes out to the target that it was made for, as soon as it is stored."""
-    first = job.tasks[0].but(state="sending", at=until, submitted_at=now)
-    return job.but(status="in_progress" if long else job.status, tasks=[first, *job.tasks[1:]])
+def begun(job: Job, index: int, *, now: float, until: float, long: bool) -> Job:
+    """The same to the target that the job names already."""
+    tasks = list(job.tasks)
+    tasks[index] = tasks[index].but(state="sending", at=until, submitted_at=now)
+    return job.but(status="in_progress" if long else job.status, tasks=tasks)
 
 
 def accepted(index: int, task_id: str, *, at: float, cost: float | None, running: bool) -> Change:

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from functools import cached_property
 from itertools import islice
 
+from proxy.onloop import OnLoop
 from proxy.store.base import Job, Store, StoreUnavailable
 from proxy.store.due import queued
 
@@ -18,7 +18,7 @@ Done = Callable[[Job], bool]
 Told = Job | StoreUnavailable | None  # how it stands; why nobody knows; None: it is gone
 
 
-class Waiting:
+class Waiting(OnLoop):
     """Everybody's look at the store is one: a thousand who wait cost a few queries, not a thousand timers."""
 
     def __init__(self, store: Store) -> None:
@@ -63,11 +63,6 @@ class Waiting:
         """What was last told of a job that is waited for."""
         last = self._last.get(job_id)
         return None if last is None else last[0]
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Asked for once: each time is a system call."""
-        return asyncio.get_running_loop()
 
     async def stop(self) -> None:
         self._stopped = True

@@ -319,8 +319,7 @@ async def test_a_job_that_is_waited_for_here_is_not_read_for_its_poll(
     engine = await workers(jobs={"lease": 20})
     gateways["onysoft"].fault("submit", late=0.2)
     job = await engine.order("sora-2")
-    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
-    done = await waiting
+    done = await engine.jobs.wait(job.id, lambda one: one.ended, 15)
     assert done is not None and done.status == "completed"
     assert engine.store.asked["several"] == 0
 
