@@ -53,7 +53,7 @@ class Jobs:
         self._loops: list[asyncio.Task[None]] = []
         self._answered: list[str] = []  # jobs whose clients have just got their answers
         self._noting: set[asyncio.Task[None]] = set()
-        self._waiting = Waiting(store)
+        self._waiting = Waiting(store, self._launcher.known)
 
     @property
     def config(self) -> Config:
@@ -137,10 +137,23 @@ class Jobs:
         known = self._launcher.known.get(job_id)
         return self._waiting.wait(job_id, done, timeout, known=known)
 
+    def keep(self, due: Due) -> None:
+        """A task whose lease this worker has, though it is not due yet."""
+        self._queue.keep(due)
+
+    def keeps(self, job_id: str, seconds: float) -> bool:
+        """Whether a task that is due in so many seconds is not left to others meanwhile: its client waits here,
+        and the rest of the lease is long enough for the poll."""
+        return seconds <= self.lease / 4 and self._waiting.waits(job_id)
+
+    def told(self, job_id: str) -> Job | None:
+        """A job that is waited for here, as it was last told of."""
+        return self._waiting.seen(job_id)
+
     def seen(self, due: Due) -> Job | None:
-        """A job that is waited for here, as it was last told of, if the task is due as that says. Whoever has
-        changed the task since has set another time; what else may be new, a change of the job finds out."""
-        job = self._waiting.seen(due.job_id)
+        """… if the task is due as that says. Whoever has changed the task since has set another time; what
+        else may be new, a change of the job finds out."""
+        job = self.told(due.job_id)
         if job is None or due.index == NOTIFY:
             return None
         at = job.tasks[due.index].at

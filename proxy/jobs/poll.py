@@ -57,7 +57,7 @@ class Poller:
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
         self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, time.time() - due.at))
-        limit = self._jobs.lease * _ANSWERED
+        limit = max(0.0, due.until - time.time()) * _ANSWERED
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             asking = self._jobs.driver.ask(account, request, poll=True, read=limit)

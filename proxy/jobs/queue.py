@@ -2,13 +2,16 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from proxy.store.base import WEBHOOKS, Due, Job, StoreUnavailable
+from proxy.jobs.ahead import Ahead
+from proxy.onloop import OnLoop
+from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, StoreUnavailable
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
@@ -22,7 +25,7 @@ _BREATH = 0.02  # seconds between two of them otherwise: what falls into one is 
 Work = Callable[[Due, Job | None], Awaitable[None]]
 
 
-class Queue:
+class Queue(OnLoop):
     """`work`: what is done with a task that is due, and its job; it sets when the task is due again."""
 
     def __init__(self, jobs: "Jobs", work: Work) -> None:
@@ -35,6 +38,9 @@ class Queue:
         self._under_way: dict[tuple[str, int], bool] = {}  # … whether it is due again at once
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
+        self._ahead = Ahead(self._in_time)
+        self._behind: dict[str, deque[Due]] = {}  # kept ones that found no room, by their provider
+        self._stopping = False
 
     def wake(self, seconds: float = 0.0) -> None:
         """Something is due in so many seconds: the loop does not sleep longer than that."""
@@ -44,10 +50,29 @@ class Queue:
             self._wake.set()
 
     def later(self, due: Due, seconds: float) -> None:
-        """What we have leased is due again in so many seconds. Written with the next round; should that
-        fail, its lease runs out."""
-        self._later.append((due, time.time() + seconds))
-        self.wake(min(seconds, _BREATH))
+        """What we have leased is due again in so many seconds: kept here or, for others too, in the store, which
+        is written with the next round. Should that fail, its lease runs out."""
+        now = time.time()
+        if self._stopping or due.index == NOTIFY or not self._jobs.keeps(due.job_id, seconds):
+            self._postpone(due, now + seconds)
+            return
+        at, lease = now + seconds, self._jobs.lease
+        until = due.until
+        if until - at < lease * 3 / 4:
+            until = now + lease
+            self._postpone(due, until)
+        self._ahead.keep(Due(due.job_id, due.index, due.provider, at, until))
+
+    def keep(self, due: Due) -> None:
+        """A task whose lease is ours, and which is due in a moment."""
+        if self._stopping:
+            self._postpone(due, due.at)
+        else:
+            self._ahead.keep(due)
+
+    def _postpone(self, due: Due, at: float) -> None:
+        self._later.append((due, at))
+        self.wake(min(at - time.time(), _BREATH))
 
     def called(self, due: Due) -> None:
         """Its gateway says that it is done: it is due now. What a poll that is under way hears may be older."""
@@ -55,7 +80,7 @@ class Queue:
         if place in self._under_way:
             self._under_way[place] = True
         else:
-            self.later(due, 0.0)
+            self.later(self._ahead.taken(*place) or due, 0.0)
 
     async def run(self) -> None:
         """Until cancelled: lease what is due, start it, and sleep until the next is."""
@@ -72,6 +97,9 @@ class Queue:
                 if pause > 0:
                     await asyncio.sleep(began + _BREATH - time.monotonic())
         finally:
+            self._stopping = True
+            for due in (*self._ahead.given_up(), *chain.from_iterable(self._behind.values())):
+                self._postpone(due, due.at)
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST)
             for task in self._running:
@@ -99,21 +127,41 @@ class Queue:
             due = await self._leased(providers, room)
         finally:
             await postponing
-        loop = asyncio.get_running_loop()  # once: each time is a system call
         for one, job in due:
-            place = one.job_id, one.index
-            if place in self._under_way:  # its lease ran out before its poll ended
-                self._under_way[place] = True
-                continue
-            self._under_way[place] = False
-            self._busy[one.provider] += 1
-            task = loop.create_task(self._guarded(one, job))
-            self._running.add(task)
-            task.add_done_callback(partial(self._ended, one.provider))
+            self._start(one, job)
         if len(due) == room:
             return 0.0
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
+
+    def _start(self, due: Due, job: Job | None, *, unread: bool = False) -> None:
+        place = due.job_id, due.index
+        if place in self._under_way:  # its lease ran out before its poll ended
+            self._under_way[place] = True
+            return
+        self._under_way[place] = False
+        self._busy[due.provider] += 1
+        task = self._loop.create_task(self._guarded(due, job, unread=unread))
+        self._running.add(task)
+        task.add_done_callback(partial(self._ended, due.provider))
+
+    def _in_time(self, due: Due) -> None:
+        """What was kept is due."""
+        if self._room(due.provider):
+            self._begin(due)
+        else:
+            self._behind.setdefault(due.provider, deque()).append(due)
+
+    def _begin(self, due: Due) -> None:
+        if due.until - time.time() < self._jobs.lease / 2:  # it has waited for too long
+            self._postpone(due, due.at)
+            return
+        job = self._jobs.told(due.job_id)
+        # Where the gateway calls, another worker may have been called meanwhile.
+        self._start(due, job, unread=job is None or bool(job.callback))
+
+    def _room(self, provider: str) -> bool:
+        return not self._full(provider) and len(self._running) < _PARALLEL
 
     async def _leased(
         self, providers: Sequence[str], limit: int
@@ -153,10 +201,21 @@ class Queue:
         if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
             self._wake.set()
         self._busy[provider] -= 1
+        if self._behind:
+            self._catch_up()
 
-    async def _guarded(self, due: Due, job: Job | None) -> None:
+    def _catch_up(self) -> None:
+        for provider, behind in list(self._behind.items()):
+            while behind and self._room(provider):
+                self._begin(behind.popleft())
+            if not behind:
+                del self._behind[provider]
+
+    async def _guarded(self, due: Due, job: Job | None, *, unread: bool) -> None:
         place = due.job_id, due.index
         try:
+            if unread:
+                job = await self._jobs.store.get(due.job_id)
             await self._work(due, job)
         except asyncio.CancelledError:
             self._under_way[place] = True  # for others, or for our successor, at once

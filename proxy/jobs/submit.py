@@ -26,7 +26,7 @@ from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wan
 from proxy.jobs.start import Start, sending
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
-from proxy.store.base import Change, Job, StoreUnavailable
+from proxy.store.base import Change, Due, Job, StoreUnavailable
 from translators.core import Answer, Call, State, Task
 from translators.errors import MalformedReply
 
@@ -201,10 +201,24 @@ class Submitter:
             change = transitions.fetching if keep else transitions.completed
             return await self._change(job_id, change(index, outcome, now=now))
         assert task.id is not None, "a row reads an unfinished task only with its id"
-        at = now + self._jobs.config.jobs.poll_min
-        running = task.state is State.RUNNING
-        taken = transitions.accepted(index, task.id, at=at, cost=cost, running=running)
-        return await self._change(job_id, taken)
+        return await self._accepted(Due(job_id, index, account.name, now), task, cost)
+
+    async def _accepted(self, due: Due, task: Task, cost: float | None) -> Job:
+        """The gateway has it since `due.at`: what there is to do next is to ask after it."""
+        pause = self._jobs.config.jobs.poll_min
+        keeps = self._jobs.keeps(due.job_id, pause)
+        at, until = due.at + pause, due.at + self._jobs.lease
+        change = transitions.accepted(
+            due.index,
+            str(task.id),
+            at=until if keeps else at,
+            cost=cost,
+            running=task.state is State.RUNNING,
+        )
+        job = await self._change(due.job_id, change)
+        if keeps and not job.tasks[due.index].ended:
+            self._jobs.keep(Due(due.job_id, due.index, due.provider, at, until))
+        return job
 
     async def _fail(self, job_id: str, index: int, error: ApiError) -> Job:
         return await self._change(job_id, transitions.failed(index, error, now=time.time()))

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from proxy.onloop import OnLoop
 from proxy.store.base import Job, Store, StoreUnavailable
-from proxy.store.due import queued
+from proxy.store.document import ENDED, SUBMITTING
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
@@ -19,10 +19,14 @@ Told = Job | StoreUnavailable | None  # how it stands; why nobody knows; None: i
 
 
 class Waiting(OnLoop):
-    """Everybody's look at the store is one: a thousand who wait cost a few queries, not a thousand timers."""
+    """Everybody's look at the store is one: a thousand who wait cost a few queries, not a thousand timers.
 
-    def __init__(self, store: Store) -> None:
+    `sent_here`: how those jobs stand that this worker is sending.
+    """
+
+    def __init__(self, store: Store, sent_here: Mapping[str, Job]) -> None:
         self._store = store
+        self._sent_here = sent_here
         self._waiting: dict[str, set[_Waiter]] = {}
         self._last: dict[str, tuple[Job, float]] = {}  # what was last told of a job, and when
         self._timer: asyncio.TimerHandle | None = None
@@ -59,6 +63,10 @@ class Waiting(OnLoop):
             for waiter in waiters:
                 waiter.tell(job)
 
+    def waits(self, job_id: str) -> bool:
+        """Whether anybody waits for a job here."""
+        return job_id in self._waiting
+
     def seen(self, job_id: str) -> Job | None:
         """What was last told of a job that is waited for."""
         last = self._last.get(job_id)
@@ -88,8 +96,7 @@ class Waiting(OnLoop):
 
     async def _look(self) -> None:
         """Read every job that is waited for, unless nothing can have happened to it."""
-        since = self._loop.time() - _QUIET
-        due = [name for name in self._waiting if not _quiet(self._last.get(name), since)]
+        due = self._to_read(time.time())
         names = iter(due)
         if not due:
             self._lost = None  # nobody has missed it: the next outage has all of its time
@@ -103,6 +110,27 @@ class Waiting(OnLoop):
                 self._look_later()
             else:
                 self._lost = None
+
+    def _to_read(self, now: float) -> list[str]:
+        """Those jobs to which anybody else may do something now. Of those that are being sent here one will
+        do, to learn that the store is away; then all who wait for them are to be told."""
+        due: list[str] = []
+        here: list[str] = []
+        for name in self._waiting:
+            sent = self._sent_here.get(name)
+            if sent is not None and sent.deadline > now:
+                here.append(name)
+            elif not self._quiet(name, now):
+                due.append(name)
+        return due + (here[:1] if self._lost is None else here)
+
+    def _quiet(self, job_id: str, now: float) -> bool:
+        """Whether a job was told of a moment ago, is not due yet, and its gateway does not call."""
+        last = self._last.get(job_id)
+        if last is None or last[1] < self._loop.time() - _QUIET:
+            return False
+        job = last[0]
+        return not job.callback and job.deadline > now and _rests(job, now)
 
     async def _read(self, names: tuple[str, ...]) -> None:
         found: dict[str, Job] = {}
@@ -125,17 +153,6 @@ class Waiting(OnLoop):
                 waiter.tell(lost)
 
 
-def _quiet(last: tuple[Job, float] | None, since: float) -> bool:
-    """Whether a job was told of since then, and nobody does anything to it before its next poll is due:
-    it is not being sent, and its gateway does not call."""
-    if last is None or last[1] < since or last[0].callback:
-        return False
-    job, now = last[0], time.time()
-    dues = queued(job).values()
-    polled = all(not submitting and at > now for _, submitting, at in dues)
-    return polled and bool(dues) and job.deadline > now
-
-
 class _Waiter:
     def __init__(self, done: Done, loop: asyncio.AbstractEventLoop) -> None:
         self._done = done
@@ -156,3 +173,12 @@ class _Waiter:
         if isinstance(told, StoreUnavailable):
             raise StoreUnavailable(str(told))  # its own: others are told of the same one
         return told
+
+
+def _rests(job: Job, now: float) -> bool:
+    """Whether all that is left of it has been sent, and nothing of that is due."""
+    left = [task for task in job.tasks if task.state not in ENDED]
+    for task in left:
+        if task.state in SUBMITTING or task.at is None or task.at <= now:
+            return False
+    return bool(left)

@@ -32,13 +32,14 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task whose time has come (`at`, Unix seconds), leased to the worker that got it; NOTIFY stands for
-    the job's webhook."""
+    """A task whose time has come (`at`, Unix seconds), leased to the worker that got it, `until` then; NOTIFY
+    stands for the job's webhook."""
 
     job_id: str
     index: int
     provider: str
     at: float = field(default=0.0, compare=False)
+    until: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

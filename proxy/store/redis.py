@@ -169,7 +169,7 @@ class RedisStore(RedisAccounts):
         found = await self._lane.call(queue.LEASE, kind, self._clock(), until, limit, *names)
         texts = [one.decode() for one in found]
         rows = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
-        return [index.due_of(*row) for row in rows]
+        return [index.due_of(*row, until) for row in rows]
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
         moves = [argument for one, at in due for argument in (at, one.index, one.job_id)]

@@ -68,10 +68,10 @@ def queue_names(providers: Iterable[str], *, submitting: bool) -> list[str]:
     return [queue_name(one, submitting=submitting) for one in sorted(set(providers))]
 
 
-def due_of(queue: str, member: str, at: str) -> Due:
-    """An entry of a queue, as it stands there."""
+def due_of(queue: str, member: str, at: str, until: float) -> Due:
+    """An entry of a queue as it stood there, leased until then."""
     index, _, job_id = member.partition(" ")
-    return Due(job_id, int(index), queue.partition(":")[2], float(at))
+    return Due(job_id, int(index), queue.partition(":")[2], float(at), until)
 
 
 def page_range(after: str | None, *, ascending: bool) -> tuple[str, str, str]:

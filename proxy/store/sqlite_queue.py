@@ -75,7 +75,7 @@ def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
         rows += db.execute(sql, (submitting, provider, wanted.now, wanted.limit))
     rows.sort(key=itemgetter(3))
     del rows[wanted.limit :]
-    due = [Due(*row) for row in rows]
+    due = [Due(*row, until) for row in rows]
     if due:
         postpone(db, [(one, until) for one in due])
     return due

@@ -324,6 +324,34 @@ async def test_a_job_that_is_waited_for_here_is_not_read_for_its_poll(
     assert engine.store.asked["several"] == 0
 
 
+async def test_a_task_that_is_waited_for_here_is_nobody_elses_until_its_lease_ends(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine, other = await workers(jobs={"lease": 20}), await workers(jobs={"lease": 20})
+    job = await engine.order("sora-2")
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    taken = await engine.state(job, lambda one: one.tasks[0].task_id is not None)
+    assert (taken.tasks[0].at or 0) > time.time() + 10
+    done = await waiting
+    assert done is not None and done.status == "completed"
+    assert other.store.asked["several"] == 0
+    assert gateways["onysoft"].polls()
+
+
+async def test_a_worker_that_stops_leaves_what_is_waited_for_there_to_others(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """At once, and not at the end of the lease."""
+    engine = await workers(jobs={"lease": 20})
+    job = await engine.order("sora-2")
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    await engine.state(job, lambda one: one.tasks[0].task_id is not None)
+    await engine.jobs.stop(drain=5)
+    waiting.cancel()
+    other = await workers(jobs={"lease": 20})
+    assert (await other.ended(job, timeout=10)).status == "completed"
+
+
 async def test_what_another_worker_did_to_a_job_that_is_waited_for_here_stays(
     workers: Workers, gateways: Sandbox
 ) -> None:

@@ -1,13 +1,166 @@
 """The queue of polls, by itself: which document a task is asked after by."""
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
 from proxy.jobs.queue import Queue
 from proxy.store.base import Due, Entry, Job
+from tests.eventually import becoming
 from tests.jobs import changes
+
+LEASE = 20.0
+
+
+class Kept:
+    """A queue of one provider whose store has nothing to give out; `told`: the jobs that are waited for here."""
+
+    def __init__(self, told: dict[str, Job], *, connections: int = 100) -> None:
+        self.lease = LEASE
+        config = SimpleNamespace(max_concurrency=connections)
+        self.accounts = {"apiin": SimpleNamespace(config=config)}
+        self.config = SimpleNamespace(jobs=SimpleNamespace(poll_max=10.0))
+        self.store = self
+        self.postponed: dict[str, float] = {}
+        self.read: list[str] = []
+        self.polled: list[tuple[Due, Job | None]] = []
+        self.told = told.get
+        self.ending = asyncio.Event()
+        self.queue = Queue(cast(Any, self), self._poll)
+
+    def keeps(self, job_id: str, seconds: float) -> bool:
+        return self.told(job_id) is not None and seconds <= LEASE / 4
+
+    def report(self, exc: BaseException, doing: str) -> None:
+        raise AssertionError(doing) from exc
+
+    async def lease_of(self, **_: Any) -> list[Due]:
+        return []
+
+    async def postpone(self, due: Sequence[tuple[Due, float]]) -> None:
+        self.postponed |= {one.job_id: at for one, at in due}
+
+    async def next_due(self, _: Sequence[str]) -> None:
+        return None
+
+    async def get(self, job_id: str) -> Job:
+        self.read.append(job_id)
+        return changes.job().but(id=job_id, model="read")
+
+    async def _poll(self, due: Due, job: Job | None) -> None:
+        self.polled.append((due, job))
+        await self.ending.wait()
+
+
+@asynccontextmanager
+async def running(kept: Kept) -> AsyncIterator[Kept]:
+    store = SimpleNamespace(
+        lease=kept.lease_of, postpone=kept.postpone, next_due=kept.next_due, get=kept.get
+    )
+    kept.store = cast(Any, store)
+    loop = asyncio.create_task(kept.queue.run())
+    await asyncio.sleep(0)
+    try:
+        yield kept
+    finally:
+        kept.ending.set()
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+def due_in(seconds: float, job_id: str = "a", until: float = LEASE) -> Due:
+    now = time.time()
+    return Due(job_id, 0, "apiin", now + seconds, now + until)
+
+
+async def test_a_kept_task_is_polled_by_what_was_told_of_it() -> None:
+    known = changes.job()
+    async with running(Kept({"a": known})) as kept:
+        due = due_in(0.01)
+        kept.queue.keep(due)
+        await becoming(lambda: kept.polled)
+        assert kept.polled == [(due, known)] and kept.polled[0][1] is known
+        assert time.time() >= due.at
+        assert not kept.read
+
+
+async def test_a_kept_task_whose_client_has_left_or_whose_gateway_calls_is_read() -> None:
+    async with running(Kept({"b": changes.job().but(callback="secret")})) as kept:
+        kept.queue.keep(due_in(0, "a"))
+        kept.queue.keep(due_in(0, "b"))
+        await becoming(lambda: len(kept.polled) == 2)
+        assert [job and job.model for _, job in kept.polled] == ["read", "read"]
+
+
+async def test_a_kept_task_is_due_when_its_gateway_calls_and_then_only() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        kept.ending.set()
+        due = due_in(0.2)
+        kept.queue.keep(due)
+        kept.queue.called(Due("a", 0, "apiin"))
+        await becoming(lambda: kept.polled)
+        assert kept.polled[0][0].at < due.at
+        kept.queue.keep(due_in(0.25, "later"))
+        await becoming(lambda: len(kept.polled) == 2)
+        assert [due.job_id for due, _ in kept.polled] == ["a", "later"]
+
+
+async def test_kept_tasks_find_room_in_their_turn() -> None:
+    """Half of a provider's connections are for polls."""
+    names = [str(number) for number in range(5)]
+    async with running(Kept(dict.fromkeys(names, changes.job()), connections=4)) as kept:
+        for name in names:
+            kept.queue.keep(due_in(0, name))
+        await becoming(lambda: len(kept.polled) == 2)
+        await asyncio.sleep(0)
+        assert len(kept.polled) == 2
+        kept.ending.set()
+        await becoming(lambda: [due.job_id for due, _ in kept.polled] == names)
+
+
+async def test_a_kept_task_whose_lease_nears_its_end_is_left_to_others() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        due = due_in(0, until=LEASE / 3)
+        kept.queue.keep(due)
+        await becoming(lambda: kept.postponed)
+        assert (kept.postponed, kept.polled) == ({"a": due.at}, [])
+
+
+async def test_a_task_that_goes_on_is_kept_and_its_lease_drawn_out_in_time() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        first = due_in(0)
+        kept.queue.later(first, 0.0)
+        await becoming(lambda: kept.polled)
+        assert kept.polled[0][0].until == first.until
+        kept.queue.later(due_in(0, "a", until=LEASE / 2), 0.0)
+        await becoming(lambda: kept.postponed)
+        assert kept.postponed["a"] > time.time() + LEASE * 3 / 4
+
+
+async def test_what_comes_later_or_has_no_client_here_is_left_to_others() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        kept.queue.later(due_in(0, "a"), LEASE / 2)
+        kept.queue.later(due_in(0, "b"), 0.01)
+        await becoming(lambda: len(kept.postponed) == 2)
+        assert kept.postponed["a"] > kept.postponed["b"]
+
+
+async def test_what_is_kept_is_left_to_others_when_the_worker_stops() -> None:
+    kept = Kept({"b": changes.job(), "c": changes.job()}, connections=2)
+    async with running(kept):
+        dues = [due_in(0, "b"), due_in(0, "c"), due_in(LEASE / 5, "a")]
+        for due in dues:
+            kept.queue.keep(due)
+        await becoming(lambda: kept.polled)
+    assert kept.postponed == {due.job_id: due.at for due in dues[1:]}
+    kept.queue.later(dues[0], 0.0)
+    kept.queue.keep(dues[1])
+    assert [one for one, _ in kept.queue._later] == dues[
+        :2
+    ]  # a poll that ends now leaves nothing behind
 
 
 async def test_a_job_of_which_one_task_may_be_known_no_more_is_read_for_that_one() -> None:

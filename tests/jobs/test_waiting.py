@@ -26,8 +26,14 @@ async def store() -> AsyncIterator[Shaky]:
 
 
 @pytest.fixture
-async def waiting(store: Shaky) -> AsyncIterator[Waiting]:
-    one = Waiting(store)
+def sent_here() -> dict[str, Job]:
+    """What this worker is sending."""
+    return {}
+
+
+@pytest.fixture
+async def waiting(store: Shaky, sent_here: dict[str, Job]) -> AsyncIterator[Waiting]:
+    one = Waiting(store, sent_here)
     yield one
     await one.stop()
 
@@ -115,6 +121,33 @@ async def test_one_that_is_still_being_sent_is_looked_for(
     later = time.time() + LONG
     tasks = [Entry(state="accepted", at=later), Entry(state="sending", at=later)]
     waiting.tell(job.but(tasks=tasks))
+    await ends_elsewhere(store, job, found)
+
+
+async def test_what_is_being_sent_here_is_read_by_one_alone(
+    store: Shaky, waiting: Waiting, sent_here: dict[str, Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else does anything to it; but whoever waits is to know when the store is away."""
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    jobs = [await stored(store) for _ in range(3)]
+    sent_here |= {job.id: job for job in jobs}
+    waits = [asyncio.create_task(waiting.wait(one.id, done, LONG, known=one)) for one in jobs]
+    await becoming(lambda: store.asked["several"] > 2)
+    assert [waiting.seen(job.id) is None for job in jobs] == [False, True, True]
+    monkeypatch.setattr("proxy.jobs.waiting._PATIENCE", 0.0)
+    store.away = {"several"}
+    errors = await asyncio.gather(*waits, return_exceptions=True)
+    assert [type(one) for one in errors] == [StoreUnavailable] * 3
+
+
+async def test_one_that_was_sent_here_beyond_its_deadline_is_looked_for(
+    store: Shaky, waiting: Waiting, sent_here: dict[str, Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any worker may end it then."""
+    monkeypatch.setattr("proxy.jobs.waiting._LOOK", 0.01)
+    first, _ = await waited_for(store, waiting)
+    job, found = await waited_for(store, waiting)
+    sent_here |= {first.id: first, job.id: job.but(deadline=time.time() + 0.05)}
     await ends_elsewhere(store, job, found)
 
 
