@@ -104,8 +104,13 @@ class Http1Transport(httpx.AsyncBaseTransport):
             try:
                 return await self._dial(self._made(place), one, port, tls, host)
             except OSError as exc:
-                failure = exc
-        raise failure or OSError("no address")
+                failure = exc.with_traceback(
+                    None
+                )  # the event loop's frame holds what it has raised
+        try:
+            raise failure or OSError("no address")
+        finally:
+            failure = None  # as ours would: each is a cycle for the garbage collector
 
     async def _dial(
         self, made: Connection, host: str, port: int, tls: ssl.SSLContext | None, name: str
