@@ -5,7 +5,6 @@ failed   `type` or `status` says fail, failed or error, or there is an `error`
 pending  everything else: no body, 202, 204, null, an object that says neither, a 404 at first
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +47,7 @@ def read_result(answer: Answer, seen: Seen) -> Task:
 
 
 def _task(body: Any, id: str) -> Task:
-    holder = body if isinstance(body, Mapping) else {}
+    holder = body if isinstance(body, dict) else {}
     if _failed(holder):
         return Task(State.FAILED, id, fault=openai.task_fault(holder))
     if isinstance(url := holder.get("url"), str) and url:
@@ -59,7 +58,7 @@ def _task(body: Any, id: str) -> Task:
 
 
 def _failed(body: Any) -> bool:
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return False
     if body.get("error"):
         return True
@@ -69,19 +68,19 @@ def _failed(body: Any) -> bool:
 
 def _task_id(body: Any) -> str | None:
     """The task's id; also under `data`, and in the other usual spellings."""
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None
     data = body.get("data")
-    for holder in (body, data if isinstance(data, Mapping) else {}):
+    for holder in (body, data if isinstance(data, dict) else {}):
         for name in ("taskId", "task_id", "id"):
-            if isinstance(value := holder.get(name), str | int) and value:
+            if isinstance(value := holder.get(name), (str, int)) and value:
                 return str(value)
     return None
 
 
 def balance(body: Any) -> JSON:
     """The page's bare number, `123.4`."""
-    value: Any = body.get("balance") if isinstance(body, Mapping) else body
+    value: Any = body.get("balance") if isinstance(body, dict) else body
     try:
         return {"balance": float(value)}
     except (TypeError, ValueError) as exc:
@@ -90,7 +89,7 @@ def balance(body: Any) -> JSON:
 
 def prices(body: Any) -> Any:
     """The gateway's own list, as it is: `{text, image, video: {model: {resolution: {seconds: USD}}}, …}`."""
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise MalformedReply("The gateway's price list cannot be read.")
     return body
 

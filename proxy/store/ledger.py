@@ -5,6 +5,7 @@ has less (the reservation, until the cost is known), and the lines of the table 
 """
 
 from proxy.store.base import Entry, Job
+from proxy.store.document import ENDED
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
 
 # How a task fails of which the gateway itself has said that it made nothing.
@@ -30,6 +31,8 @@ def charge(old: Job | None, new: Job) -> Charge | None:
 
 def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
     """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
+    if new.cost is None and new.status not in ENDED:
+        return None  # most changes
     ended, failed = new.ended, new.status == "failed"
     if old is None:
         spent = _cost(new)

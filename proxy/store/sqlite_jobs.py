@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from proxy.store.base import Change, Job, KeyReused, Page
+from proxy.store.document import ENDED
 from proxy.store.ids import sort_key
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
@@ -96,7 +97,7 @@ def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | N
 def _insert(db: Connection, job: Job, retry: int) -> None:
     fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
-        db.write(_INSERT, (*fixed, retry, bytearray(job.encode()), *_columns(job)))
+        db.write(_INSERT, (*fixed, retry, bytearray(job.encode()), *map(_bound, _columns(job))))
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
     follow(db, None, job)
@@ -105,8 +106,14 @@ def _insert(db: Connection, job: Job, retry: int) -> None:
 
 def _columns(job: Job) -> tuple[Any, ...]:
     """What may change in a job's life and is looked for: _COLUMNS."""
-    ended = job.completed_at if job.ended else None
-    return job.status, int(job.deleted), job.provider, job.deadline, ended
+    status = job.status
+    ended = job.completed_at if status in ENDED else None
+    return status, job.deleted, job.provider, job.deadline, ended
+
+
+def _bound(value: Any) -> Any:
+    """sqlite3 looks for an adapter of a truth value, too."""
+    return int(value) if value is True or value is False else value
 
 
 def get(db: Connection, job_id: str) -> Job | None:
@@ -145,7 +152,7 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     changed: tuple[int, ...] = ()
     if after != before:
         changed = tuple([n for n, value in enumerate(after) if value != before[n]])
-        values = (*[after[n] for n in changed], *values)
+        values = (*[_bound(after[n]) for n in changed], *values)
     if db.write(_update(changed), values) != 1:
         return False
     follow(db, old, new)

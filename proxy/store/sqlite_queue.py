@@ -31,7 +31,10 @@ def follow(db: Connection, old: Job | None, new: Job) -> None:
     or postponed since the document was written.
     """
     earlier = () if old is None else old.tasks
+    stays = old is not None and old.provider == new.provider
     for index, (one, task) in enumerate(zip_longest(earlier, new.tasks)):
+        if one is task and stays:
+            continue
         before = None if one is None or old is None else place_of(old, one)
         after = None if task is None else place_of(new, task)
         if after != before:
