@@ -7,11 +7,11 @@ whether the server has taken the request.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from proxy.http1_parts import Line
 from proxy.pouring import Write
 
 Headers = list[tuple[bytes, bytes]]
@@ -19,16 +19,6 @@ Headers = list[tuple[bytes, bytes]]
 _HIGH = 1 << 18  # bytes of an answer that wait for their reader before the socket is left alone
 _HEAD = 1 << 16  # bytes of headers that an honest server may send
 _BODILESS, _SIZES = (204, 304), (b"content-length", b"transfer-encoding")
-
-
-class Line(Protocol):
-    """The connection, as its exchanges need it."""
-
-    loop: asyncio.AbstractEventLoop
-
-    def pause(self, paused: bool) -> None: ...
-
-    def ended(self, *, reusable: bool) -> None: ...
 
 
 class Exchange(httpx.AsyncByteStream):
@@ -44,7 +34,7 @@ class Exchange(httpx.AsyncByteStream):
         self._paused = False
         self._keep = False
         self._surplus = False
-        self._error: Exception | None = None
+        self._error: tuple[type[httpx.TransportError], str] | None = None
         self._sink: Write | None = None
         self._full = False  # the sink wants no more for now
         self._spilt: Exception | None = None  # what it raised
@@ -99,7 +89,10 @@ class Exchange(httpx.AsyncByteStream):
             finally:
                 self._sink = None
             if self._spilt is not None:
-                raise self._spilt
+                try:
+                    raise self._spilt
+                finally:
+                    self._spilt = None
             if self._full:
                 return False
 
@@ -126,11 +119,11 @@ class Exchange(httpx.AsyncByteStream):
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as exc:
             if not self.complete:
-                self._fail(httpx.RemoteProtocolError(f"not HTTP: {exc}"))
+                self._fail(httpx.RemoteProtocolError, f"not HTTP: {exc}")
                 return
             self._surplus = True
         if not self.status and self._head_size > _HEAD:
-            self._fail(httpx.RemoteProtocolError("the headers have no end"))
+            self._fail(httpx.RemoteProtocolError, "the headers have no end")
         elif self.complete:
             self._release(reusable=self._keep and self._sized and not self._surplus)
         elif self._sink is not None and (not self._chunks or self._poured()):
@@ -147,7 +140,7 @@ class Exchange(httpx.AsyncByteStream):
             self._release(reusable=False)
             self._wake()
         else:
-            self._fail(httpx.ReadError(str(exc) if exc else "Server disconnected"))
+            self._fail(httpx.ReadError, str(exc) if exc else "Server disconnected")
 
     # httptools calls these.
 
@@ -197,9 +190,10 @@ class Exchange(httpx.AsyncByteStream):
                 connection.pause(False)
             connection.ended(reusable=reusable)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, kind: type[httpx.TransportError], said: str) -> None:
+        """Not an error that is kept: its traceback would hold what has raised it, and this, and the request."""
         if not self.complete and self._error is None:
-            self._error = error
+            self._error = kind, said
             self._release(reusable=False)
             self._wake()
 
@@ -225,15 +219,19 @@ class Exchange(httpx.AsyncByteStream):
         return False
 
     async def _more(self) -> None:
-        if self._error is not None:
-            raise self._error
+        self._check()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        if self._error is not None and not self._chunks:
-            raise self._error
+        if not self._chunks:
+            self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            kind, said = self._error
+            raise kind(said)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -247,4 +245,4 @@ class Exchange(httpx.AsyncByteStream):
             wait = self._timeout if self._paused else self._timeout - silent
             self._timer = self._loop.call_later(wait, self._tick)
         else:
-            self._fail(httpx.ReadTimeout("no answer in time"))
+            self._fail(httpx.ReadTimeout, "no answer in time")

@@ -1,5 +1,6 @@
-"""Parts of a request as the server reads it."""
+"""What stands beside the connections of server and client: their parsers' and exchanges' view of them."""
 
+import asyncio
 from typing import Protocol
 
 import httptools
@@ -9,6 +10,16 @@ class _Reader(Protocol):
     def on_body(self, body: bytes) -> None: ...
 
     def on_message_complete(self) -> None: ...
+
+
+class Line(Protocol):
+    """A connection to a server, as its exchanges need it."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def pause(self, paused: bool) -> None: ...
+
+    def ended(self, *, reusable: bool) -> None: ...
 
 
 class BodyAlone:

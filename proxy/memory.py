@@ -17,8 +17,8 @@ def settle() -> None:
     if mallopt is not None:  # else it is another C library
         mallopt(_MMAP_THRESHOLD, _LARGE)
         mallopt(_TRIM_THRESHOLD, 4 * _LARGE)
-    # Requests leave no cycle, so that looking for them can wait: not every thousand jobs under way are to be
-    # gone through again and again (a twelfth of what a chat by task costs, where sixteen hundred wait).
+    # Requests leave no cycle (tests/e2e/test_garbage.py), so that looking for them can wait: each look goes
+    # through all that has been made since the last one, most of it by requests that are under way.
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)

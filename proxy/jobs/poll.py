@@ -57,7 +57,10 @@ class Poller:
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
         self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, time.time() - due.at))
-        limit = max(0.0, due.until - time.time()) * _ANSWERED
+        left = min(due.until - time.time(), self._jobs.lease)
+        if left < self._jobs.lease / 8:
+            return  # whoever finds the lease run out has time enough
+        limit = left * _ANSWERED
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             asking = self._jobs.driver.ask(account, request, poll=True, read=limit)

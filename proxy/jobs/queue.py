@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.jobs.ahead import Ahead
@@ -38,8 +37,8 @@ class Queue(OnLoop):
         self._under_way: dict[tuple[str, int], bool] = {}  # … whether it is due again at once
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
+        self._leasing = 0  # places that are free for what the store is just asked for
         self._ahead = Ahead(self._in_time)
-        self._behind: dict[str, deque[Due]] = {}  # kept ones that found no room, by their provider
         self._stopping = False
 
     def wake(self, seconds: float = 0.0) -> None:
@@ -57,7 +56,7 @@ class Queue(OnLoop):
             self._postpone(due, now + seconds)
             return
         at, lease = now + seconds, self._jobs.lease
-        until = due.until
+        until = min(due.until, now + lease)  # the clock may have been set back
         if until - at < lease * 3 / 4:
             until = now + lease
             self._postpone(due, until)
@@ -80,7 +79,8 @@ class Queue(OnLoop):
         if place in self._under_way:
             self._under_way[place] = True
         else:
-            self.later(self._ahead.taken(*place) or due, 0.0)
+            self._ahead.taken(*place)
+            self._postpone(due, time.time())
 
     async def run(self) -> None:
         """Until cancelled: lease what is due, start it, and sleep until the next is."""
@@ -98,7 +98,7 @@ class Queue(OnLoop):
                     await asyncio.sleep(began + _BREATH - time.monotonic())
         finally:
             self._stopping = True
-            for due in (*self._ahead.given_up(), *chain.from_iterable(self._behind.values())):
+            for due in self._ahead.given_up():
                 self._postpone(due, due.at)
             if self._running:
                 await asyncio.wait(self._running, timeout=_LAST)
@@ -120,14 +120,18 @@ class Queue(OnLoop):
         """Start what is due; the seconds until there is more to do."""
         room = min(_SHARE, _PARALLEL - len(self._running))
         if room <= 0:
+            await self._postponed()
             return _IDLE
         providers = [name for name in (*self._jobs.accounts, WEBHOOKS) if not self._full(name)]
         postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
+        self._leasing = room
         try:
             due = await self._leased(providers, room)
         finally:
+            self._leasing = 0
             await postponing
         for one, job in due:
+            self._ahead.taken(one.job_id, one.index)  # whose lease has run out, then
             self._start(one, job)
         if len(due) == room:
             return 0.0
@@ -146,22 +150,18 @@ class Queue(OnLoop):
         task.add_done_callback(partial(self._ended, due.provider))
 
     def _in_time(self, due: Due) -> None:
-        """What was kept is due."""
-        if self._room(due.provider):
-            self._begin(due)
-        else:
-            self._behind.setdefault(due.provider, deque()).append(due)
-
-    def _begin(self, due: Due) -> None:
-        if due.until - time.time() < self._jobs.lease / 2:  # it has waited for too long
+        """What was kept is due. Without room for it, it is left to the store, by which all have their turn."""
+        left = due.until - time.time()
+        if left <= 0:
+            return  # it is others' already
+        room = len(self._running) + self._leasing < _PARALLEL and not self._full(due.provider)
+        if not room or left < self._jobs.lease / 2:
             self._postpone(due, due.at)
             return
         job = self._jobs.told(due.job_id)
         # Where the gateway calls, another worker may have been called meanwhile.
-        self._start(due, job, unread=job is None or bool(job.callback))
-
-    def _room(self, provider: str) -> bool:
-        return not self._full(provider) and len(self._running) < _PARALLEL
+        unread = job is None or bool(job.callback) or job.tasks[due.index].submitting
+        self._start(due, job, unread=unread)
 
     async def _leased(
         self, providers: Sequence[str], limit: int
@@ -186,9 +186,13 @@ class Queue(OnLoop):
 
     async def _postponed(self) -> None:
         later, self._later = self._later, []
-        if later:
-            with suppress(StoreUnavailable):
-                await self._jobs.store.postpone(later)
+        if not later:
+            return
+        try:
+            await self._jobs.store.postpone(later)
+        except StoreUnavailable:
+            for due, _ in later:
+                self._ahead.taken(due.job_id, due.index)  # its lease was not drawn out
 
     def _full(self, provider: str) -> bool:
         """Whether enough polls are under way there: half of its connections are for submits and chat."""
@@ -201,15 +205,6 @@ class Queue(OnLoop):
         if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
             self._wake.set()
         self._busy[provider] -= 1
-        if self._behind:
-            self._catch_up()
-
-    def _catch_up(self) -> None:
-        for provider, behind in list(self._behind.items()):
-            while behind and self._room(provider):
-                self._begin(behind.popleft())
-            if not behind:
-                del self._behind[provider]
 
     async def _guarded(self, due: Due, job: Job | None, *, unread: bool) -> None:
         place = due.job_id, due.index
@@ -227,4 +222,5 @@ class Queue(OnLoop):
             self.later(due, self._jobs.config.jobs.poll_max)
         finally:
             if self._under_way.pop(place):
-                self.later(due, 0.0)
+                self._ahead.taken(*place)
+                self._postpone(due, time.time())

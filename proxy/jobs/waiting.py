@@ -11,7 +11,8 @@ from proxy.store.document import ENDED, SUBMITTING
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
-_QUIET = 2.0  # seconds without a look at most: the clock of another worker may be ahead
+# Seconds without a look at most: another worker's clock may be ahead, or it keeps its next poll for itself.
+_QUIET = 2.0
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]

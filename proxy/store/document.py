@@ -20,7 +20,8 @@ class Entry:
     """One task of a job.
 
     `state`: new → sending → accepted → completed | failed.
-    `at`: Unix seconds when it is next due: the end of its submit lease, or its next poll.
+    `at`: Unix seconds when it is next due to any worker: the end of its submit lease, its next poll, or the
+    end of the lease of a worker that keeps its next poll for itself.
     `error`: {code, message, status, certain, …}; `assets`: as `media.py` keeps them.
     """
 

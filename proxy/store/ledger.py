@@ -31,7 +31,7 @@ def charge(old: Job | None, new: Job) -> Charge | None:
 
 def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
     """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
-    if new.cost is None and new.status not in ENDED:
+    if new.cost is None and new.status not in ENDED and (old is None or old.cost is None):
         return None  # most changes
     ended, failed = new.ended, new.status == "failed"
     if old is None:

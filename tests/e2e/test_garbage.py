@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from proxy.sandbox import Sandbox
+from proxy.sandbox.faults import What
 from tests.chatting import CHAT, body
 from tests.harness import Proxy, config_for, proxy_in_thread
 
@@ -22,7 +23,9 @@ NOWHERE = "http://127.0.0.1:9/v1"
 def reaching(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
     """The proxy, with a provider that nobody answers for."""
     away = {"translator": "openai", "api_key": "sk-away", "base_url": NOWHERE}
-    with proxy_in_thread(tmp_path, config_for(gateways, providers={"away": away})) as proxy:
+    late = {"timeout": {"read": 0.3}, "breaker": False}
+    config = config_for(gateways, providers={"away": away, "openai": late})
+    with proxy_in_thread(tmp_path, config) as proxy:
         yield proxy
 
 
@@ -31,9 +34,13 @@ def ours(code: types.CodeType) -> bool:
 
 
 def found(one: Any) -> str | None:
-    """Where something of the proxy's own was left standing."""
+    """What of the proxy's own this is, if anything: a call that was left standing, or an object."""
     code = getattr(one, "f_code", None) or getattr(one, "cr_code", None)
-    return code.co_qualname if isinstance(code, types.CodeType) and ours(code) else None
+    if isinstance(code, types.CodeType):
+        return code.co_qualname if ours(code) else None
+    kind = type(one)
+    own = kind.__module__.startswith("proxy.") and not kind.__module__.startswith("proxy.sandbox")
+    return kind.__qualname__ if own else None
 
 
 @pytest.fixture
@@ -63,6 +70,53 @@ REQUESTS = {
     "unreachable, streamed": (body("away/m", stream=True), 502),
     "unknown": (body("none"), 404),
 }
+
+
+FAULTS: dict[str, tuple[What, int]] = {
+    "cut": ({"cut": "before"}, 502),
+    "late": ({"late": float("inf")}, 504),
+    "failed": ({"status": 500}, 502),
+    "busy": ({"status": 429}, 429),
+    "no JSON": ({"body": b"<html>"}, 502),
+    "cut in its midst": ({"truncate": 20}, 502),
+}
+BREAKING: dict[str, What] = {
+    "cut": {"cut_after": 2},
+    "said to have failed": {"error_after": 2},
+    "unfinished": {"no_done": True, "no_finish": True},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_gateway_that_fails_leaves_nothing_to_collect(
+    reaching: Proxy, gateways: Sandbox, collected: list[str], name: str, stream: bool
+) -> None:
+    """Not the request's body, above all: it may have many megabytes."""
+    fault, status = FAULTS[name]
+    gateways["openai"].fault("chat", times=None, **fault)
+    with reaching.http() as client:
+        answer = client.post(CHAT, json=body("chat-openai", stream=stream))
+    assert answer.status_code == status or stream
+    gateways["openai"].clear()
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_a_stream_that_breaks_off_leaves_nothing_to_collect(
+    reaching: Proxy, gateways: Sandbox, collected: list[str], name: str
+) -> None:
+    gateways["openai"].fault("chat", **BREAKING[name])
+    with reaching.http() as client:
+        answer = client.post(CHAT, json=body("chat-openai", stream=True))
+    assert '"error"' in answer.text
+
+
+def test_a_submit_in_doubt_leaves_nothing_to_collect(
+    reaching: Proxy, gateways: Sandbox, collected: list[str]
+) -> None:
+    gateways["ai-gate.one"].fault("submit", cut="after")
+    with reaching.http() as client:
+        assert client.post(CHAT, json=body("chat-text")).status_code == 502
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from proxy.jobs.queue import Queue
-from proxy.store.base import Due, Entry, Job
+from proxy.store.base import Due, Entry, Job, StoreUnavailable
 from tests.eventually import becoming
 from tests.jobs import changes
 
@@ -29,6 +31,11 @@ class Kept:
         self.polled: list[tuple[Due, Job | None]] = []
         self.told = told.get
         self.ending = asyncio.Event()
+        self.away = False
+        self.refused = 0
+        self.leasing = False
+        self.leased = asyncio.Event()
+        self.leased.set()
         self.queue = Queue(cast(Any, self), self._poll)
 
     def keeps(self, job_id: str, seconds: float) -> bool:
@@ -38,9 +45,14 @@ class Kept:
         raise AssertionError(doing) from exc
 
     async def lease_of(self, **_: Any) -> list[Due]:
+        self.leasing = not self.leased.is_set()
+        await self.leased.wait()
         return []
 
     async def postpone(self, due: Sequence[tuple[Due, float]]) -> None:
+        if self.away:
+            self.refused += 1
+            raise StoreUnavailable("the disk is full")
         self.postponed |= {one.job_id: at for one, at in due}
 
     async def next_due(self, _: Sequence[str]) -> None:
@@ -77,7 +89,7 @@ def due_in(seconds: float, job_id: str = "a", until: float = LEASE) -> Due:
 
 
 async def test_a_kept_task_is_polled_by_what_was_told_of_it() -> None:
-    known = changes.job()
+    known = changes.job().but(tasks=[Entry(state="accepted", task_id="t")])
     async with running(Kept({"a": known})) as kept:
         due = due_in(0.01)
         kept.queue.keep(due)
@@ -88,37 +100,107 @@ async def test_a_kept_task_is_polled_by_what_was_told_of_it() -> None:
 
 
 async def test_a_kept_task_whose_client_has_left_or_whose_gateway_calls_is_read() -> None:
-    async with running(Kept({"b": changes.job().but(callback="secret")})) as kept:
-        kept.queue.keep(due_in(0, "a"))
-        kept.queue.keep(due_in(0, "b"))
-        await becoming(lambda: len(kept.polled) == 2)
-        assert [job and job.model for _, job in kept.polled] == ["read", "read"]
+    """Nor can one be polled that is told of as still being sent."""
+    taken = changes.job().but(tasks=[Entry(state="accepted", task_id="t")])
+    told = {"b": taken.but(callback="secret"), "c": changes.job()}
+    async with running(Kept(told)) as kept:
+        for name in "abc":
+            kept.queue.keep(due_in(0, name))
+        await becoming(lambda: len(kept.polled) == 3)
+        assert sorted(kept.read) == ["a", "b", "c"]
+        assert [job and job.model for _, job in kept.polled] == ["read"] * 3
 
 
-async def test_a_kept_task_is_due_when_its_gateway_calls_and_then_only() -> None:
+async def test_a_kept_task_whose_gateway_calls_is_due_to_whoever_is_free() -> None:
     async with running(Kept({"a": changes.job()})) as kept:
-        kept.ending.set()
-        due = due_in(0.2)
-        kept.queue.keep(due)
+        kept.queue.keep(due_in(0.05))
         kept.queue.called(Due("a", 0, "apiin"))
+        kept.queue.keep(due_in(0.1, "later"))
         await becoming(lambda: kept.polled)
-        assert kept.polled[0][0].at < due.at
-        kept.queue.keep(due_in(0.25, "later"))
-        await becoming(lambda: len(kept.polled) == 2)
-        assert [due.job_id for due, _ in kept.polled] == ["a", "later"]
+        assert [due.job_id for due, _ in kept.polled] == ["later"]
+        assert kept.postponed["a"] <= time.time()
 
 
-async def test_kept_tasks_find_room_in_their_turn() -> None:
+async def test_a_task_that_is_called_for_in_the_midst_of_its_poll_is_due_after_it() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        due = due_in(0)
+        kept.queue.keep(due)
+        await becoming(lambda: kept.polled)
+        kept.queue.called(Due("a", 0, "apiin"))
+        kept.queue.later(due, 0.05)
+        assert not kept.postponed
+        kept.ending.set()
+        await becoming(lambda: kept.postponed)
+        assert kept.postponed["a"] <= time.time()
+        await asyncio.sleep(0.1)
+        assert len(kept.polled) == 1  # it is kept no more
+
+
+async def test_a_kept_task_without_room_has_its_turn_by_the_store() -> None:
     """Half of a provider's connections are for polls."""
     names = [str(number) for number in range(5)]
     async with running(Kept(dict.fromkeys(names, changes.job()), connections=4)) as kept:
-        for name in names:
+        dues = [due_in(0, name) for name in names]
+        for due in dues:
+            kept.queue.keep(due)
+        await becoming(lambda: len(kept.postponed) == 3)
+        assert [due for due, _ in kept.polled] == dues[:2]
+        assert kept.postponed == {due.job_id: due.at for due in dues[2:]}
+
+
+async def test_kept_tasks_leave_room_for_what_the_store_is_just_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.jobs.queue._PARALLEL", 4)
+    monkeypatch.setattr("proxy.jobs.queue._SHARE", 3)
+    told = dict.fromkeys([*"abcd"], changes.job())
+    async with running(Kept(told)) as kept:
+        kept.leased.clear()
+        kept.queue.wake()
+        await becoming(lambda: kept.leasing)
+        for name in told:
             kept.queue.keep(due_in(0, name))
-        await becoming(lambda: len(kept.polled) == 2)
-        await asyncio.sleep(0)
-        assert len(kept.polled) == 2
-        kept.ending.set()
-        await becoming(lambda: [due.job_id for due, _ in kept.polled] == names)
+        await becoming(lambda: kept.polled)
+        assert len(kept.polled) == 1
+        kept.leased.set()
+        await becoming(lambda: len(kept.postponed) == 3)
+
+
+async def test_what_is_postponed_is_written_without_room_for_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        kept.queue.keep(due_in(0))
+        await becoming(lambda: kept.polled)
+        monkeypatch.setattr("proxy.jobs.queue._PARALLEL", 1)
+        kept.queue.later(due_in(0, "b"), LEASE)
+        await becoming(lambda: kept.postponed)
+
+
+async def test_a_lease_that_could_not_be_drawn_out_is_not_believed_in() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        kept.away = True
+        kept.queue.later(due_in(0, "a", until=LEASE / 2), 0.1)
+        await becoming(lambda: kept.refused)
+        kept.queue.keep(due_in(0.15, "b"))
+        await becoming(lambda: kept.polled)
+        assert [due.job_id for due, _ in kept.polled] == ["b"]
+
+
+async def test_a_task_that_another_worker_could_have_leased_is_not_begun() -> None:
+    async with running(Kept({})) as kept:
+        kept.queue.keep(due_in(0, "a", until=0.0))
+        kept.queue.keep(due_in(0.05, "b"))
+        await becoming(lambda: kept.polled)
+        assert [due.job_id for due, _ in kept.polled] == ["b"]
+        assert not kept.postponed
+
+
+async def test_a_clock_that_was_set_back_draws_no_lease_out() -> None:
+    async with running(Kept({"a": changes.job()})) as kept:
+        kept.queue.later(due_in(0, "a", until=3600), 0.0)
+        await becoming(lambda: kept.polled)
+        assert kept.polled[0][0].until <= time.time() + LEASE
 
 
 async def test_a_kept_task_whose_lease_nears_its_end_is_left_to_others() -> None:
@@ -149,9 +231,9 @@ async def test_what_comes_later_or_has_no_client_here_is_left_to_others() -> Non
 
 
 async def test_what_is_kept_is_left_to_others_when_the_worker_stops() -> None:
-    kept = Kept({"b": changes.job(), "c": changes.job()}, connections=2)
+    kept = Kept({"b": changes.job(), "c": changes.job()})
     async with running(kept):
-        dues = [due_in(0, "b"), due_in(0, "c"), due_in(LEASE / 5, "a")]
+        dues = [due_in(0, "b"), due_in(LEASE / 5, "c"), due_in(LEASE / 5, "a")]
         for due in dues:
             kept.queue.keep(due)
         await becoming(lambda: kept.polled)
@@ -161,6 +243,7 @@ async def test_what_is_kept_is_left_to_others_when_the_worker_stops() -> None:
     assert [one for one, _ in kept.queue._later] == dues[
         :2
     ]  # a poll that ends now leaves nothing behind
+    assert [due.job_id for due, _ in kept.polled] == ["b"]
 
 
 async def test_a_job_of_which_one_task_may_be_known_no_more_is_read_for_that_one() -> None:

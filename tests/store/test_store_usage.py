@@ -7,6 +7,7 @@ import pytest
 from proxy.errors import gateway_error
 from proxy.jobs import endings, transitions
 from proxy.jobs.transitions import Outcome
+from proxy.store.base import Entry
 from proxy.store.money import DIMENSIONS, Charge, Counts, Line, day_of
 from tests.store.conftest import START
 
@@ -68,6 +69,16 @@ async def test_a_late_cost_is_booked_once(store, make, used):
     assert await used() == [[1, 1, 0.0]]
     await asyncio.gather(*(store.update(job.id, accepted(0.3)) for _ in range(5)))
     assert await used() == [[1, 1, 0.3]]
+
+
+async def test_a_cost_that_is_taken_back_before_the_end_is_not_booked(store, make, used):
+    """The first of two tasks was taken and then failed for nothing, while the second is being sent."""
+    job = await store.create(make(tasks=[Entry(), Entry()]))
+    await store.update(job.id, accepted(0.5))
+    await store.update(job.id, failed())
+    assert await used() == [[0, 0, 0.0]]
+    await store.update(job.id, transitions.accepted(1, "t2", at=START + 9, cost=0.5, running=False))
+    assert await used() == [[0, 0, 0.5]]
 
 
 async def test_workers_book_a_job_once(workers, make):
