@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -9,33 +10,58 @@ from itertools import count
 from proxy.onloop import OnLoop
 from proxy.store.base import Due
 
-_BREATH = 0.02  # seconds: what falls into one is begun together
+_BREATH = 0.02  # seconds: what falls into one is begun together, and so ends in few transactions
+_TURN = 1.0  # seconds that a task that is due waits for its turn here before it has it by the store
 
 
 class Ahead(OnLoop):
-    """`begin`: is given each when its time has come, and finds room for it."""
+    """When the time of one has come, and its provider has room, it is given to `begin`; to `leave`, if that takes
+    too long: then it is left to others, too, by way of the store."""
 
-    def __init__(self, begin: Callable[[Due], None]) -> None:
+    def __init__(
+        self,
+        room: Callable[[str], bool],
+        begin: Callable[[Due], None],
+        leave: Callable[[Due], None],
+    ) -> None:
+        self._room = room
         self._begin = begin
+        self._leave = leave
+        self._lines: defaultdict[str, deque[Due]] = defaultdict(deque)  # what is due, by provider
         self._kept: dict[tuple[str, int], Due] = {}
         self._order: list[
             tuple[float, int, Due]
-        ] = []  # by the loop's time; some may be kept no more
+        ] = []  # by the loop's time, also what is kept no more
         self._number = count()
         self._timer: asyncio.TimerHandle | None = None
         self._next = float("inf")  # when the timer ticks
         self._quiet_until = 0.0
 
     def keep(self, due: Due) -> None:
-        """From now on until it is due, or taken; instead of what was kept of this task."""
+        """From now on until it is taken; instead of what was kept of this task."""
         self._kept[due.job_id, due.index] = due
         when = self._loop.time() + due.at - time.time()
         heappush(self._order, (when, next(self._number), due))
         self._tick_at(when)
 
-    def taken(self, job_id: str, index: int) -> Due | None:
-        """What was kept of a task, and is no longer."""
-        return self._kept.pop((job_id, index), None)
+    def taken(self, due: Due) -> None:
+        """Its task is kept no more."""
+        self._kept.pop((due.job_id, due.index), None)
+
+    def _go_on(self, line: deque[Due]) -> None:
+        now = time.time()
+        while line:
+            due = line[0]
+            late = now - due.at > _TURN or due.until - now < (due.until - due.at) * 2 / 3
+            if self._kept.get((due.job_id, due.index)) is due:
+                if not (late or self._room(due.provider)):
+                    return
+                self.taken(due)
+                if not late:
+                    self._begin(due)
+                elif due.until > now:  # else it is others' already
+                    self._leave(due)
+            line.popleft()
 
     def given_up(self) -> list[Due]:
         """All that was kept; nothing is begun any more."""
@@ -58,8 +84,10 @@ class Ahead(OnLoop):
         self._timer, self._next, self._quiet_until = None, float("inf"), now + _BREATH
         while self._order and self._order[0][0] <= now:
             due = heappop(self._order)[2]
-            if self._kept.get((due.job_id, due.index)) is due:
-                del self._kept[due.job_id, due.index]
-                self._begin(due)
+            self._lines[due.provider].append(due)
+        for line in self._lines.values():
+            self._go_on(line)
+        if any(self._lines.values()):
+            self._tick_at(now)
         if self._order:
             self._tick_at(self._order[0][0])

@@ -38,7 +38,9 @@ class Queue(OnLoop):
         self._running: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         self._leasing = 0  # places that are free for what the store is just asked for
-        self._ahead = Ahead(self._in_time)
+        self._ahead = Ahead(self._room, self._begin, lambda due: self._postpone(due, due.at))
+        self._ours: Counter[str] = Counter()  # kept ones that are being polled
+        self._others: set[str] = set()  # providers of what the store gave out last
         self._stopping = False
 
     def wake(self, seconds: float = 0.0) -> None:
@@ -79,7 +81,7 @@ class Queue(OnLoop):
         if place in self._under_way:
             self._under_way[place] = True
         else:
-            self._ahead.taken(*place)
+            self._ahead.taken(due)
             self._postpone(due, time.time())
 
     async def run(self) -> None:
@@ -130,38 +132,43 @@ class Queue(OnLoop):
         finally:
             self._leasing = 0
             await postponing
+        self._others = {one.provider for one, _ in due}
         for one, job in due:
-            self._ahead.taken(one.job_id, one.index)  # whose lease has run out, then
+            self._ahead.taken(one)  # whose lease has run out, then
             self._start(one, job)
         if len(due) == room:
             return 0.0
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
 
-    def _start(self, due: Due, job: Job | None, *, unread: bool = False) -> None:
+    def _start(
+        self, due: Due, job: Job | None, *, kept: bool = False, unread: bool = False
+    ) -> None:
         place = due.job_id, due.index
         if place in self._under_way:  # its lease ran out before its poll ended
             self._under_way[place] = True
             return
         self._under_way[place] = False
         self._busy[due.provider] += 1
+        self._ours[due.provider] += kept
         task = self._loop.create_task(self._guarded(due, job, unread=unread))
         self._running.add(task)
-        task.add_done_callback(partial(self._ended, due.provider))
+        task.add_done_callback(partial(self._ended, due.provider, kept))
 
-    def _in_time(self, due: Due) -> None:
-        """What was kept is due. Without room for it, it is left to the store, by which all have their turn."""
-        left = due.until - time.time()
-        if left <= 0:
-            return  # it is others' already
-        room = len(self._running) + self._leasing < _PARALLEL and not self._full(due.provider)
-        if not room or left < self._jobs.lease / 2:
-            self._postpone(due, due.at)
-            return
+    def _begin(self, due: Due) -> None:
         job = self._jobs.told(due.job_id)
         # Where the gateway calls, another worker may have been called meanwhile.
         unread = job is None or bool(job.callback) or job.tasks[due.index].submitting
-        self._start(due, job, unread=unread)
+        self._start(due, job, kept=True, unread=unread)
+
+    def _room(self, provider: str) -> bool:
+        """For a kept task: all places but one, or half of them where others are due in the store, too."""
+        most = self._most(provider)
+        ours = most // 2 if provider in self._others else most - 1
+        if self._full(provider) or self._ours[provider] >= ours:
+            return False
+        running = len(self._running) + self._leasing
+        return running < _PARALLEL and self._ours.total() < _PARALLEL // 2
 
     async def _leased(
         self, providers: Sequence[str], limit: int
@@ -192,19 +199,23 @@ class Queue(OnLoop):
             await self._jobs.store.postpone(later)
         except StoreUnavailable:
             for due, _ in later:
-                self._ahead.taken(due.job_id, due.index)  # its lease was not drawn out
+                self._ahead.taken(due)  # its lease was not drawn out
 
     def _full(self, provider: str) -> bool:
-        """Whether enough polls are under way there: half of its connections are for submits and chat."""
+        return self._busy[provider] >= self._most(provider)
+
+    def _most(self, provider: str) -> int:
+        """Polls that may be under way there at once: half of its connections are for submits and chat."""
         account = self._jobs.accounts.get(provider)
         most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
-        return self._busy[provider] >= max(most, 1)
+        return max(most, 1)
 
-    def _ended(self, provider: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, provider: str, kept: bool, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
             self._wake.set()
         self._busy[provider] -= 1
+        self._ours[provider] -= kept
 
     async def _guarded(self, due: Due, job: Job | None, *, unread: bool) -> None:
         place = due.job_id, due.index
@@ -222,5 +233,5 @@ class Queue(OnLoop):
             self.later(due, self._jobs.config.jobs.poll_max)
         finally:
             if self._under_way.pop(place):
-                self._ahead.taken(*place)
+                self._ahead.taken(due)
                 self._postpone(due, time.time())

@@ -34,6 +34,7 @@ class Kept:
         self.away = False
         self.refused = 0
         self.leasing = False
+        self.due: list[Due] = []
         self.leased = asyncio.Event()
         self.leased.set()
         self.queue = Queue(cast(Any, self), self._poll)
@@ -47,7 +48,14 @@ class Kept:
     async def lease_of(self, **_: Any) -> list[Due]:
         self.leasing = not self.leased.is_set()
         await self.leased.wait()
-        return []
+        due, self.due = self.due, []
+        return due
+
+    async def several(self, names: Sequence[str]) -> list[Job]:
+        return [await self.get(name) for name in names]
+
+    def seen(self, due: Due) -> None:
+        return None
 
     async def postpone(self, due: Sequence[tuple[Due, float]]) -> None:
         if self.away:
@@ -70,7 +78,11 @@ class Kept:
 @asynccontextmanager
 async def running(kept: Kept) -> AsyncIterator[Kept]:
     store = SimpleNamespace(
-        lease=kept.lease_of, postpone=kept.postpone, next_due=kept.next_due, get=kept.get
+        lease=kept.lease_of,
+        postpone=kept.postpone,
+        next_due=kept.next_due,
+        get=kept.get,
+        several=kept.several,
     )
     kept.store = cast(Any, store)
     loop = asyncio.create_task(kept.queue.run())
@@ -136,16 +148,56 @@ async def test_a_task_that_is_called_for_in_the_midst_of_its_poll_is_due_after_i
         assert len(kept.polled) == 1  # it is kept no more
 
 
-async def test_a_kept_task_without_room_has_its_turn_by_the_store() -> None:
-    """Half of a provider's connections are for polls."""
+async def test_kept_tasks_wait_for_their_turn_and_leave_a_place_to_others() -> None:
+    """Of four connections two are for polls."""
     names = [str(number) for number in range(5)]
+    async with running(Kept(dict.fromkeys(names, changes.job()), connections=4)) as kept:
+        for name in names:
+            kept.queue.keep(due_in(0, name))
+        await becoming(lambda: kept.polled)
+        assert [due.job_id for due, _ in kept.polled] == names[:1]
+        kept.ending.set()
+        await becoming(lambda: [due.job_id for due, _ in kept.polled] == names)
+        assert not kept.postponed
+
+
+async def test_kept_tasks_leave_half_of_the_room_where_others_are_due() -> None:
+    names = [str(number) for number in range(9)]
+    kept = Kept(dict.fromkeys(names, changes.job()), connections=12)
+    kept.due = [due_in(0, "z")]
+    async with running(kept):
+        await becoming(lambda: kept.polled)
+        for name in names:
+            kept.queue.keep(due_in(0, name))
+        await becoming(lambda: len(kept.polled) == 4)
+        kept.queue.wake()
+        kept.queue.keep(due_in(0.1, "last"))
+        await becoming(lambda: len(kept.polled) == 6)  # nothing else was due any more
+        assert [due.job_id for due, _ in kept.polled] == ["z", *names[:5]]
+
+
+async def test_a_kept_task_that_waits_for_too_long_has_its_turn_by_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.jobs.ahead._TURN", 0.1)
+    names = [str(number) for number in range(3)]
     async with running(Kept(dict.fromkeys(names, changes.job()), connections=4)) as kept:
         dues = [due_in(0, name) for name in names]
         for due in dues:
             kept.queue.keep(due)
-        await becoming(lambda: len(kept.postponed) == 3)
-        assert [due for due, _ in kept.polled] == dues[:2]
-        assert kept.postponed == {due.job_id: due.at for due in dues[2:]}
+        await becoming(lambda: len(kept.postponed) == 2)
+        assert [due for due, _ in kept.polled] == dues[:1]
+        assert kept.postponed == {due.job_id: due.at for due in dues[1:]}
+
+
+async def test_where_one_poll_is_all_there_is_room_for_the_store_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.jobs.ahead._TURN", 0.05)
+    async with running(Kept({"a": changes.job()}, connections=2)) as kept:
+        kept.queue.keep(due_in(0))
+        await becoming(lambda: kept.postponed)
+        assert not kept.polled
 
 
 async def test_kept_tasks_leave_room_for_what_the_store_is_just_asked_for(
@@ -153,6 +205,7 @@ async def test_kept_tasks_leave_room_for_what_the_store_is_just_asked_for(
 ) -> None:
     monkeypatch.setattr("proxy.jobs.queue._PARALLEL", 4)
     monkeypatch.setattr("proxy.jobs.queue._SHARE", 3)
+    monkeypatch.setattr("proxy.jobs.ahead._TURN", 0.1)
     told = dict.fromkeys([*"abcd"], changes.job())
     async with running(Kept(told)) as kept:
         kept.leased.clear()
@@ -163,7 +216,8 @@ async def test_kept_tasks_leave_room_for_what_the_store_is_just_asked_for(
         await becoming(lambda: kept.polled)
         assert len(kept.polled) == 1
         kept.leased.set()
-        await becoming(lambda: len(kept.postponed) == 3)
+        await becoming(lambda: len(kept.polled) + len(kept.postponed) == 4)
+        assert len(kept.polled) <= 2
 
 
 async def test_what_is_postponed_is_written_without_room_for_more(
@@ -205,7 +259,7 @@ async def test_a_clock_that_was_set_back_draws_no_lease_out() -> None:
 
 async def test_a_kept_task_whose_lease_nears_its_end_is_left_to_others() -> None:
     async with running(Kept({"a": changes.job()})) as kept:
-        due = due_in(0, until=LEASE / 3)
+        due = due_in(-0.5, until=0.7)
         kept.queue.keep(due)
         await becoming(lambda: kept.postponed)
         assert (kept.postponed, kept.polled) == ({"a": due.at}, [])
