@@ -104,9 +104,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
             try:
                 return await self._dial(self._made(place), one, port, tls, host)
             except OSError as exc:
-                failure = exc.with_traceback(
-                    None
-                )  # the event loop's frame holds what it has raised
+                # Without the event loop's frame, which holds what it has raised.
+                failure = exc.with_traceback(None)
         try:
             raise failure or OSError("no address")
         finally:

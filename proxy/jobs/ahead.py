@@ -10,7 +10,7 @@ from itertools import count
 from proxy.onloop import OnLoop
 from proxy.store.base import Due
 
-_BREATH = 0.02  # seconds: what falls into one is begun together, and so ends in few transactions
+BREATH = 0.02  # seconds: what falls into one is begun together, or written in a single transaction
 _TURN = 1.0  # seconds that a task that is due waits for its turn here before it has it by the store
 
 
@@ -29,9 +29,8 @@ class Ahead(OnLoop):
         self._leave = leave
         self._lines: defaultdict[str, deque[Due]] = defaultdict(deque)  # what is due, by provider
         self._kept: dict[tuple[str, int], Due] = {}
-        self._order: list[
-            tuple[float, int, Due]
-        ] = []  # by the loop's time, also what is kept no more
+        # A heap by the loop's time; what is kept no more may still be in it.
+        self._order: list[tuple[float, int, Due]] = []
         self._number = count()
         self._timer: asyncio.TimerHandle | None = None
         self._next = float("inf")  # when the timer ticks
@@ -81,7 +80,7 @@ class Ahead(OnLoop):
 
     def _tick(self) -> None:
         now = self._loop.time()
-        self._timer, self._next, self._quiet_until = None, float("inf"), now + _BREATH
+        self._timer, self._next, self._quiet_until = None, float("inf"), now + BREATH
         while self._order and self._order[0][0] <= now:
             due = heappop(self._order)[2]
             self._lines[due.provider].append(due)

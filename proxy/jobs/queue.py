@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.jobs.ahead import Ahead
+from proxy.jobs.ahead import BREATH, Ahead
 from proxy.onloop import OnLoop
 from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, StoreUnavailable
 
@@ -19,7 +19,6 @@ _LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _PARALLEL = 200
 _SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
-_BREATH = 0.02  # seconds between two of them otherwise: what falls into one is a single transaction
 
 Work = Callable[[Due, Job | None], Awaitable[None]]
 
@@ -73,7 +72,7 @@ class Queue(OnLoop):
 
     def _postpone(self, due: Due, at: float) -> None:
         self._later.append((due, at))
-        self.wake(min(at - time.time(), _BREATH))
+        self.wake(min(at - time.time(), BREATH))
 
     def called(self, due: Due) -> None:
         """Its gateway says that it is done: it is due now. What a poll that is under way hears may be older."""
@@ -97,7 +96,7 @@ class Queue(OnLoop):
                     async with asyncio.timeout(self._awake_at - time.monotonic()):
                         await self._wake.wait()
                 if pause > 0:
-                    await asyncio.sleep(began + _BREATH - time.monotonic())
+                    await asyncio.sleep(began + BREATH - time.monotonic())
         finally:
             self._stopping = True
             for due in self._ahead.given_up():
