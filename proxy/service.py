@@ -43,7 +43,7 @@ class Service:
         self.metrics = Metrics(lambda: self.runtime.accounts, self.siblings)
         self.limiter = Limiter(self.store, lambda: self.runtime.config)
         self.runtime = self._build(self.config)
-        self.jobs = Jobs(self.store, self.media, lambda: self.runtime, self.metrics)
+        self.jobs = Jobs(self.store, self.media, self.runtime, self.metrics)
         self.usage = Usage(self.store)
         self.access = AccessLog()
 
@@ -81,6 +81,7 @@ class Service:
         if changed.store != self.config.store:
             raise ConfigError(["store: cannot change while serving; start anew"])
         self.runtime = self._build(changed, self.runtime)
+        self.jobs.use(self.runtime)
         self.config = changed
 
     def _build(self, config: Config, before: Runtime | None = None) -> Runtime:

@@ -3,11 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from proxy.accounts import Account
-from proxy.config import Config
-from proxy.driver import Driver
 from proxy.jobs.launch import Launcher
 from proxy.jobs.poll import Poller
 from proxy.jobs.queue import Queue
@@ -15,7 +12,6 @@ from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.waiting import Waiting
 from proxy.media import Media
 from proxy.metrics import Metrics
-from proxy.redact import Redactor
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import NOTIFY, Change, Due, Job, Store, StoreUnavailable
@@ -30,22 +26,19 @@ _SAME = 0.001  # seconds: a store may round
 
 
 class Jobs:
-    """Jobs of one worker process; any number of them share a store.
-
-    `runtime()` gives the configuration in force.
-    """
+    """Jobs of one worker process; any number of them share a store."""
 
     def __init__(
         self,
         store: Store,
         media: Media,
-        runtime: Callable[[], Runtime],
+        runtime: Runtime,
         metrics: Metrics | None = None,
     ) -> None:
         self.store = store
         self.metrics = metrics or Metrics()
         self.media = media
-        self._runtime = runtime
+        self.use(runtime)
         self._queue = Queue(self, Poller(self).poll)
         self._held: set[tuple[str, int]] = set()
         self._upkeep = Upkeep(self, self._held)
@@ -55,26 +48,14 @@ class Jobs:
         self._noting: set[asyncio.Task[None]] = set()
         self._waiting = Waiting(store, self._launcher.known)
 
-    @property
-    def config(self) -> Config:
-        return self._runtime().config
-
-    @property
-    def accounts(self) -> Mapping[str, Account]:
-        return self._runtime().accounts
-
-    @property
-    def lease(self) -> float:
-        """Seconds that a submit or a poll may go without its worker's sign of life."""
-        return self.config.jobs.lease
-
-    @property
-    def driver(self) -> Driver:
-        return self._runtime().driver
-
-    @property
-    def redactor(self) -> Redactor:
-        return self._runtime().redactor
+    def use(self, runtime: Runtime) -> None:
+        """The configuration that is in force from now on."""
+        self.config = runtime.config
+        self.accounts = runtime.accounts
+        self.driver = runtime.driver
+        self.redactor = runtime.redactor
+        # Seconds that a submit or a poll may go without its worker's sign of life.
+        self.lease = runtime.config.jobs.lease
 
     def called(self, due: Due) -> None:
         """A gateway has called: the task is due now."""

@@ -55,7 +55,7 @@ class Engine:
     def __init__(self, service: Service) -> None:
         self.store = Shaky(service.store)
         self.service = service
-        self.jobs = Jobs(self.store, service.media, lambda: service.runtime)
+        self.jobs = Jobs(self.store, service.media, service.runtime)
 
     async def order(
         self,
