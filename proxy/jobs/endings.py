@@ -47,7 +47,7 @@ def overdue(*, now: float, configured: Iterable[str]) -> Change:
             return None
         for index, entry in enumerate(job.tasks):
             if entry.state == "fetching":
-                job = transitions.moved(job, index, now, state="completed", at=None)
+                job = transitions.moved(job, index, entry.but(state="completed", at=None), now)
             elif not entry.ended:
                 error = _overdue_error(job, entry, known)
                 job = transitions.failed(index, error, now=now, cost=entry.cost)(job) or job

@@ -6,6 +6,9 @@ last of its tasks. Each function here makes a `Change` for `Store.update`, which
 the state has moved on. What time alone ends is in `endings`.
 """
 
+# Else each making of a change would evaluate the annotations of the function that it makes.
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +61,11 @@ def accepted(index: int, task_id: str, *, at: float, cost: float | None, running
     """The gateway took it. On a task that was given up meanwhile only the id and the cost are kept."""
 
     def change(job: Job) -> Job | None:
-        if not job.tasks[index].submitting:
+        entry = job.tasks[index]
+        if not entry.submitting:
             return _late(job, index, task_id, cost)
         state = "running" if running else "accepted"
-        return moved(job, index, at, state=state, task_id=task_id, at=at, cost=cost)
+        return moved(job, index, entry.but(state=state, task_id=task_id, at=at, cost=cost), at)
 
     return change
 
@@ -74,8 +78,9 @@ def progressed(index: int, *, at: float, running: bool, progress: int, poll_path
         if entry.ended or entry.submitting or entry.state == "fetching":
             return None
         state = "running" if running or entry.state == "running" else "accepted"
-        further = max(progress, entry.progress)
-        return moved(job, index, at, state=state, at=at, progress=further, poll_path=poll_path)
+        progressed = max(progress, entry.progress)
+        further = entry.but(state=state, at=at, progress=progressed, poll_path=poll_path)
+        return moved(job, index, further, at)
 
     return change
 
@@ -130,9 +135,8 @@ def failed(
             return _late(job, index, task_id, cost)
         failure = error.stored() | {"retry": bool(error.retry), "headers": error.headers}
         known = entry.task_id or task_id
-        return moved(
-            job, index, now, state="failed", at=None, error=failure, cost=cost, task_id=known
-        )
+        ended = entry.but(state="failed", at=None, error=failure, cost=cost, task_id=known)
+        return moved(job, index, ended, now)
 
     return change
 
@@ -160,10 +164,7 @@ def _brought(
     known = [one for one in (job.links_until, outcome.links_until) if one is not None]
     if known:
         job = job.but(links_until=min(known))
-    return moved(
-        job,
-        index,
-        now,
+    brought = entry.but(
         state=state,
         at=at,
         assets=list(outcome.assets) or entry.assets,
@@ -173,6 +174,7 @@ def _brought(
         task_id=entry.task_id or outcome.task_id,
         progress=100,
     )
+    return moved(job, index, brought, now)
 
 
 def notified(*, again: float | None) -> Change:
@@ -186,12 +188,12 @@ def notified(*, again: float | None) -> Change:
     return change
 
 
-def moved(job: Job, index: int, now: float, **changes: Any) -> Job:
-    """With one of its tasks changed, and what follows of that for the job itself."""
+def moved(job: Job, index: int, entry: Entry, now: float) -> Job:
+    """With one of its tasks as it is now, and what follows of that for the job itself."""
     tasks = list(job.tasks)
-    tasks[index] = tasks[index].but(**changes)
-    cost = _sum(tasks)
-    states = {entry.state for entry in tasks}
+    before, tasks[index] = tasks[index], entry
+    cost = job.cost if entry.cost == before.cost else _sum(tasks)
+    states = {one.state for one in tasks}
     if states <= ENDED:
         good = "completed" in states
         error = None if good else next((one.error for one in tasks if one.error), None)
@@ -204,7 +206,7 @@ def moved(job: Job, index: int, now: float, **changes: Any) -> Job:
             cost=cost,
             notify_at=now if job.webhook else None,
         )
-    done = sum([100 if entry.ended else entry.progress for entry in tasks]) // len(tasks)
+    done = sum([100 if one.ended else one.progress for one in tasks]) // len(tasks)
     return job.but(
         tasks=tasks,
         status=job.status if states.isdisjoint(_STARTED) else "in_progress",

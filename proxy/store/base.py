@@ -30,7 +30,7 @@ class KeyReused(Exception):
     """An Idempotency-Key came with another body than its first time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Due:
     """A task whose time has come (`at`, Unix seconds), leased to the worker that got it, `until` then; NOTIFY
     stands for the job's webhook."""
