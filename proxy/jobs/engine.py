@@ -1,5 +1,8 @@
 """The job engine: what endpoints call, and the loops that move jobs on whether or not anyone asks."""
 
+# Else each change of a job would evaluate the annotations of the function that notes it.
+from __future__ import annotations
+
 import asyncio
 import logging
 import time
@@ -40,13 +43,13 @@ class Jobs:
         self.media = media
         self.use(runtime)
         self._queue = Queue(self, Poller(self).poll)
-        self._held: set[tuple[str, int]] = set()
-        self._upkeep = Upkeep(self, self._held)
-        self._launcher = Launcher(self, self._upkeep, self._held)
+        self._sent_here: dict[str, Job] = {}  # how those stand that this worker is sending
+        self._upkeep = Upkeep(self, self._sent_here)
+        self._launcher = Launcher(self, self._upkeep, self._sent_here)
         self._loops: list[asyncio.Task[None]] = []
         self._answered: list[str] = []  # jobs whose clients have just got their answers
         self._noting: set[asyncio.Task[None]] = set()
-        self._waiting = Waiting(store, self._launcher.known)
+        self._waiting = Waiting(store, self._sent_here)
 
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
@@ -115,7 +118,7 @@ class Jobs:
         self, job_id: str, done: Callable[[Job], bool], timeout: float
     ) -> Awaitable[Job | None]:
         """The job as soon as `done` holds of it, or as it stands after `timeout` seconds."""
-        known = self._launcher.known.get(job_id)
+        known = self._sent_here.get(job_id)
         return self._waiting.wait(job_id, done, timeout, known=known)
 
     def keep(self, due: Due) -> None:
@@ -150,11 +153,12 @@ class Jobs:
             before = job
             return change(job)
 
-        known = self._launcher.known.get(job_id, known)
+        known = self._sent_here.get(job_id, known)
         job = await self.store.update(job_id, noted, known=known)
         if job is None:
             return None
-        self._launcher.changed(job)
+        if job_id in self._sent_here:
+            self._sent_here[job_id] = job
         self._waiting.tell(job)
         if (at := polled_at(job)) is not None:
             self._queue.wake(at - time.time())
@@ -204,5 +208,7 @@ class Jobs:
             await asyncio.sleep(seconds())
 
     async def _renew(self) -> None:
-        if self._held:
-            await self.store.renew(tuple(self._held), time.time() + self.lease)
+        sent = self._sent_here.values()
+        held = [(job.id, index) for job in sent for index in range(len(job.tasks))]
+        if held:
+            await self.store.renew(held, time.time() + self.lease)

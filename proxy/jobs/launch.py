@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,17 +40,16 @@ class Order:
 
 
 class Launcher(OnLoop):
-    """`held`: the tasks whose leases are renewed."""
+    """`sent_here`: how those jobs stand that this worker is sending."""
 
-    def __init__(self, jobs: "Jobs", upkeep: Upkeep, held: set[tuple[str, int]]) -> None:
+    def __init__(self, jobs: "Jobs", upkeep: Upkeep, sent_here: dict[str, Job]) -> None:
         self._jobs = jobs
         self._submitter = Submitter(jobs)
         self._upkeep = upkeep
-        self._held = held
+        self._sent_here = sent_here
         self._under_way: dict[Order, asyncio.Task[None]] = {}
-        self.known: dict[str, Job] = {}  # how those stand that are being sent here
 
-    async def start(
+    def start(
         self,
         job: Job,
         candidates: Sequence[Candidate],
@@ -58,17 +57,12 @@ class Launcher(OnLoop):
         key: str | None,
         retry: int,
         budget: Budget | None,
-    ) -> Job:
+    ) -> Awaitable[Job]:
         """See `Jobs.start_job`."""
         order = self._order(job, candidates)
         beginning = self._begin(order, key, retry, budget)
         self._under_way[order] = self._loop.create_task(beginning)
-        return await order.stored
-
-    def changed(self, job: Job) -> None:
-        """How it stands now."""
-        if job.id in self.known:
-            self.known[job.id] = job
+        return order.stored
 
     async def stop(self, drain: float) -> None:
         """Let what is under way end, for up to `drain` seconds."""
@@ -105,20 +99,23 @@ class Launcher(OnLoop):
     async def _begin(
         self, order: Order, key: str | None, retry: int, budget: Budget | None
     ) -> None:
+        job = order.job
         try:
-            made = await self._created(order.job, key, retry, budget)
+            made = await self._created(job, key, retry, budget)
             if not order.stored.done():  # its client has not left
                 order.stored.set_result(made)
-            if made.id == order.job.id:
-                if order.start is not None:
-                    order.start.seat.stored()
-                await self._send(order)
+            if made.id == job.id:
+                self._sent_here[job.id] = job
+                await self._submitter.run(job, order.candidates, self._begins(order))
+        except GaveUp:
+            pass
         except Exception as exc:
-            if order.stored.done():
-                self._jobs.report(exc, f"sending {order.job.id}")
+            if order.stored.done():  # settled like a crash: by the lease that nobody renews
+                self._jobs.report(exc, f"sending {job.id}")
             else:
                 order.stored.set_exception(exc)
         finally:
+            self._sent_here.pop(job.id, None)
             del self._under_way[order]
             order.over()
 
@@ -136,25 +133,14 @@ class Launcher(OnLoop):
                 await jobs.media.remove(job.media)
         return made
 
-    async def _send(self, order: Order) -> None:
-        job = order.job
-        places = [(job.id, index) for index in range(len(job.tasks))]
-        self._held.update(places)
-        self.known[job.id] = job
-        try:
-            await self._submitter.run(job, order.candidates, self._begins(order))
-        except GaveUp:
-            pass
-        except Exception as exc:  # settled like a crash: by the lease that nobody renews
-            self._jobs.report(exc, f"submitting {job.id}")
-        finally:
-            del self.known[job.id]
-            self._held.difference_update(places)
-
     def _begins(self, order: Order) -> Start | None:
-        """None where storing took so long that others may have taken the job for an orphan: it is marked anew."""
+        """How it begins now that it is stored. None where that took so long that others may have taken the job
+        for an orphan: it is marked anew."""
         start = order.start
-        if start is None or time.time() < start.until - self._jobs.lease / 2:
+        if start is None:
+            return None
+        start.seat.stored()
+        if time.time() < start.until - self._jobs.lease / 2:
             return start
         start.leave()
         return None

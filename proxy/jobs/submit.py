@@ -7,43 +7,33 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from proxy.accounts import Seat
 from proxy.errors import (
     ApiError,
     GatewayDown,
-    GatewayFault,
     from_down,
     from_failed_task,
-    from_fault,
 )
-from proxy.failures import Failure, failure_of, fault_of
+from proxy.failures import failure_of
 from proxy.health import Attempt
 from proxy.jobs import endings, transitions
+from proxy.jobs.answered import Refused, answered
 from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Due, Job, StoreUnavailable
-from translators.core import Answer, Call, State, Task
-from translators.errors import MalformedReply
+from translators.core import State, Task
 
 if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _AGAIN = 0.5  # seconds between attempts to store what the gateway said
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The gateway certainly took nothing; `failure`: what that says of the target."""
-
-    error: ApiError
-    failure: Failure | None
 
 
 class GaveUp(Exception):
@@ -80,7 +70,7 @@ class Submitter:
             return
         assert refused is not None
         # Freed first: whoever sees the refusal may come again with the same key.
-        await self._through(lambda: self._jobs.store.release(job.id))
+        await self._through(self._jobs.store.release, job.id)
         await self._fail_all(job.id, range(len(job.tasks)), refused)
 
     async def _rest(self, job_id: str, indexes: Iterable[int], candidate: Candidate) -> None:
@@ -138,7 +128,7 @@ class Submitter:
         try:
             if seat is None:
                 # Where the provider's rpm cannot be counted: nothing has gone out by then.
-                seat = await self._through(lambda: self._jobs.driver.seat(account))
+                seat = await self._through(self._jobs.driver.seat, account)
                 await self._change(job_id, sending(index, candidate, self._jobs.lease))
             answer = await self._jobs.driver.answer(account, request, seat=seat)
         except GatewayDown as down:
@@ -149,37 +139,17 @@ class Submitter:
         finally:
             if seat is not None:
                 seat.release()
-        return await self._taken(job_id, index, candidate, answer, attempt)
+        task = answered(candidate, answer, attempt, self._jobs.redactor)
+        if isinstance(task, Refused):
+            return task
+        if isinstance(task, ApiError):
+            return await self._fail(job_id, index, task)
+        if task.state is State.FAILED or task.state is State.SUCCEEDED:
+            return await self._ended(job_id, index, candidate, task)
+        return await self._accepted(job_id, index, candidate, task)
 
-    async def _taken(
-        self, job_id: str, index: int, candidate: Candidate, answer: Answer, attempt: Attempt
-    ) -> Job | Refused:
-        account, plan = candidate.account, candidate.plan
-        fault = account.row.refuse(answer)
-        if fault is not None:
-            attempt.ended(GatewayFault(fault))
-            fault = redacted(fault, self._jobs.redactor)
-            if fault.certain:
-                return Refused(from_fault(fault), fault_of(fault))
-            return await self._fail(job_id, index, endings.ambiguous(fault.message))
-        read = plan.operation.read
-        assert read is not None, "only operations whose answer is read become jobs"
-        call = Call(candidate.capability, plan.model, plan.request.body or {})
-        try:
-            task = read(answer, call)
-        except MalformedReply as exc:
-            attempt.ended(exc)
-            why = f"its answer could not be read ({exc})"
-            return await self._fail(job_id, index, endings.ambiguous(why))
-        if task.state is State.FAILED and task.id is None and task.fault and task.fault.certain:
-            # Refused in the shape of a failed task: there is none.
-            attempt.ended(GatewayFault(task.fault))
-            error = from_fault(redacted(task.fault, self._jobs.redactor))
-            return Refused(error, fault_of(task.fault))
-        attempt.good()
-        return await self._read(job_id, index, candidate, task)
-
-    async def _read(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
+    async def _ended(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
+        """The gateway did it, or failed at it, before it answered."""
         now = time.time()
         account = candidate.account
         cost = dollars(task.cost, account)
@@ -190,34 +160,34 @@ class Submitter:
             return await self._change(job_id, failed)
         if cost is None:
             cost = ordered_price(candidate)
-        if task.state is State.SUCCEEDED:
-            try:
-                outcome = await outcome_of(task, account, self._jobs.media, now)
-            except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt
-                failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
-                return await self._change(job_id, failed)
-            outcome.cost = cost
-            keep = wants_keeping(outcome, self._jobs.config)
-            change = transitions.fetching if keep else transitions.completed
-            return await self._change(job_id, change(index, outcome, now=now))
-        assert task.id is not None, "a row reads an unfinished task only with its id"
-        return await self._accepted(Due(job_id, index, account.name, now), task, cost)
+        try:
+            outcome = await outcome_of(task, account, self._jobs.media, now)
+        except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt
+            failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
+            return await self._change(job_id, failed)
+        outcome.cost = cost
+        keep = wants_keeping(outcome, self._jobs.config)
+        change = transitions.fetching if keep else transitions.completed
+        return await self._change(job_id, change(index, outcome, now=now))
 
-    async def _accepted(self, due: Due, task: Task, cost: float | None) -> Job:
-        """The gateway has it since `due.at`: what there is to do next is to ask after it."""
-        pause = self._jobs.config.jobs.poll_min
-        keeps = self._jobs.keeps(due.job_id, pause)
-        at, until = due.at + pause, due.at + self._jobs.lease
+    async def _accepted(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
+        """The gateway has it: what there is to do next is to ask after it."""
+        assert task.id is not None, "a row reads an unfinished task only with its id"
+        account, pause = candidate.account, self._jobs.config.jobs.poll_min
+        cost = dollars(task.cost, account)
+        now = time.time()
+        due = Due(job_id, index, account.name, now + pause, now + self._jobs.lease)
+        keeps = self._jobs.keeps(job_id, pause)
         change = transitions.accepted(
-            due.index,
-            str(task.id),
-            at=until if keeps else at,
-            cost=cost,
+            index,
+            task.id,
+            at=due.until if keeps else due.at,
+            cost=ordered_price(candidate) if cost is None else cost,
             running=task.state is State.RUNNING,
         )
-        job = await self._change(due.job_id, change)
-        if keeps and not job.tasks[due.index].ended:
-            self._jobs.keep(Due(due.job_id, due.index, due.provider, at, until))
+        job = await self._change(job_id, change)
+        if keeps and not job.tasks[index].ended:
+            self._jobs.keep(due)
         return job
 
     async def _fail(self, job_id: str, index: int, error: ApiError) -> Job:
@@ -234,11 +204,11 @@ class Submitter:
                 raise GaveUp(job_id)
             return job
 
-    async def _through(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _through(self, work: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
         """Work on the store, however long it is away: nobody but us knows what the gateway said."""
         while True:
             try:
-                return await work()
+                return await work(*args)
             except StoreUnavailable as exc:
                 await self._later(exc)
 

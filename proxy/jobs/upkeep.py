@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Set
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from proxy.jobs import endings
@@ -20,11 +20,11 @@ _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
 
 class Upkeep:
-    """`held`: the tasks that this worker is sending."""
+    """`sent_here`: the jobs that this worker is sending."""
 
-    def __init__(self, jobs: "Jobs", held: Set[tuple[str, int]]) -> None:
+    def __init__(self, jobs: "Jobs", sent_here: Container[str]) -> None:
         self._jobs = jobs
-        self._held = held
+        self._sent_here = sent_here
         self._there_since: float | None = None  # by time.monotonic(); None: the store was not there
         self._unwanted: list[Job] = []
         self._retracting: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class Upkeep:
         )
         for one in found:
             # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
-            if (one.job_id, one.index) not in self._held:
+            if one.job_id not in self._sent_here:
                 await self._orphaned(one)
 
     async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
