@@ -51,11 +51,12 @@ class Ahead(OnLoop):
         now = time.time()
         while line:
             due = line[0]
-            late = now - due.at > _TURN or due.until - now < (due.until - due.at) * 2 / 3
-            if self._kept.get((due.job_id, due.index)) is due:
+            place = due.job_id, due.index
+            if self._kept.get(place) is due:
+                late = now - due.at > _TURN or due.until - now < (due.until - due.at) * 2 / 3
                 if not (late or self._room(due.provider)):
                     return
-                self.taken(due)
+                del self._kept[place]
                 if not late:
                     self._begin(due)
                 elif due.until > now:  # else it is others' already

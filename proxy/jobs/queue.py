@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.jobs.ahead import BREATH, Ahead
@@ -33,12 +32,12 @@ class Queue(OnLoop):
         self._awake_at = 0.0  # by the clock of time.monotonic()
         self._soonest = 0.0  # what has become due since the store was last asked
         self._later: list[tuple[Due, float]] = []
-        self._under_way: dict[tuple[str, int], bool] = {}  # … whether it is due again at once
-        self._running: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
+        self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._again: set[tuple[str, int]] = set()  # those that are due again at once
+        self._busy: defaultdict[str, int] = defaultdict(int)
         self._leasing = 0  # places that are free for what the store is just asked for
         self._ahead = Ahead(self._room, self._begin, lambda due: self._postpone(due, due.at))
-        self._ours: Counter[str] = Counter()  # kept ones that are being polled
+        self._ours: defaultdict[str, int] = defaultdict(int)  # kept ones that are being polled
         self._others: set[str] = set()  # providers of what the store gave out last
         self._stopping = False
 
@@ -78,7 +77,7 @@ class Queue(OnLoop):
         """Its gateway says that it is done: it is due now. What a poll that is under way hears may be older."""
         place = due.job_id, due.index
         if place in self._under_way:
-            self._under_way[place] = True
+            self._again.add(place)
         else:
             self._ahead.taken(due)
             self._postpone(due, time.time())
@@ -101,11 +100,12 @@ class Queue(OnLoop):
             self._stopping = True
             for due in self._ahead.given_up():
                 self._postpone(due, due.at)
-            if self._running:
-                await asyncio.wait(self._running, timeout=_LAST)
-            for task in self._running:
+            if self._under_way:
+                await asyncio.wait(self._under_way.values(), timeout=_LAST)
+            left = list(self._under_way.values())
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
             await self._postponed()
 
     async def _safely(self) -> float:
@@ -119,7 +119,7 @@ class Queue(OnLoop):
 
     async def _round(self) -> float:
         """Start what is due; the seconds until there is more to do."""
-        room = min(_SHARE, _PARALLEL - len(self._running))
+        room = min(_SHARE, _PARALLEL - len(self._under_way))
         if room <= 0:
             await self._postponed()
             return _IDLE
@@ -145,14 +145,12 @@ class Queue(OnLoop):
     ) -> None:
         place = due.job_id, due.index
         if place in self._under_way:  # its lease ran out before its poll ended
-            self._under_way[place] = True
+            self._again.add(place)
             return
-        self._under_way[place] = False
         self._busy[due.provider] += 1
         self._ours[due.provider] += kept
-        task = self._loop.create_task(self._guarded(due, job, unread=unread))
-        self._running.add(task)
-        task.add_done_callback(partial(self._ended, due.provider, kept))
+        polling = self._guarded(due, job, kept=kept, unread=unread)
+        self._under_way[place] = self._loop.create_task(polling)
 
     def _begin(self, due: Due) -> None:
         job = self._jobs.told(due.job_id)
@@ -164,10 +162,10 @@ class Queue(OnLoop):
         """For a kept task: all places but one, or half of them where others are due in the store, too."""
         most = self._most(provider)
         ours = most // 2 if provider in self._others else most - 1
-        if self._full(provider) or self._ours[provider] >= ours:
+        if self._busy[provider] >= most or self._ours[provider] >= ours:
             return False
-        running = len(self._running) + self._leasing
-        return running < _PARALLEL and self._ours.total() < _PARALLEL // 2
+        under_way = len(self._under_way) + self._leasing
+        return under_way < _PARALLEL and sum(self._ours.values()) < _PARALLEL // 2
 
     async def _leased(
         self, providers: Sequence[str], limit: int
@@ -209,21 +207,14 @@ class Queue(OnLoop):
         most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
         return max(most, 1)
 
-    def _ended(self, provider: str, kept: bool, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if self._full(provider) or len(self._running) >= _PARALLEL - _SHARE:
-            self._wake.set()
-        self._busy[provider] -= 1
-        self._ours[provider] -= kept
-
-    async def _guarded(self, due: Due, job: Job | None, *, unread: bool) -> None:
+    async def _guarded(self, due: Due, job: Job | None, *, kept: bool, unread: bool) -> None:
         place = due.job_id, due.index
         try:
             if unread:
                 job = await self._jobs.store.get(due.job_id)
             await self._work(due, job)
         except asyncio.CancelledError:
-            self._under_way[place] = True  # for others, or for our successor, at once
+            self._again.add(place)  # for others, or for our successor, at once
             raise
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
@@ -231,6 +222,16 @@ class Queue(OnLoop):
             self._jobs.report(exc, f"polling {due.job_id}")
             self.later(due, self._jobs.config.jobs.poll_max)
         finally:
-            if self._under_way.pop(place):
-                self._ahead.taken(due)
-                self._postpone(due, time.time())
+            self._left(due, kept)
+
+    def _left(self, due: Due, kept: bool) -> None:
+        if self._full(due.provider) or len(self._under_way) > _PARALLEL - _SHARE:
+            self._wake.set()
+        place = due.job_id, due.index
+        del self._under_way[place]
+        self._busy[due.provider] -= 1
+        self._ours[due.provider] -= kept
+        if place in self._again:
+            self._again.discard(place)
+            self._ahead.taken(due)
+            self._postpone(due, time.time())
