@@ -16,7 +16,6 @@ _QUIET = 2.0
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
-Told = Job | StoreUnavailable | None  # how it stands; why nobody knows; None: it is gone
 
 
 class Waiting(OnLoop):
@@ -28,8 +27,7 @@ class Waiting(OnLoop):
     def __init__(self, store: Store, sent_here: Mapping[str, Job]) -> None:
         self._store = store
         self._sent_here = sent_here
-        self._waiting: dict[str, set[_Waiter]] = {}
-        self._last: dict[str, tuple[Job, float]] = {}  # what was last told of a job, and when
+        self._awaited: dict[str, _Awaited] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -43,9 +41,10 @@ class Waiting(OnLoop):
         `known`: how it stands now, as far as this worker can tell.
         """
         waiter = _Waiter(done, self._loop)
-        self._waiting.setdefault(job_id, set()).add(
-            waiter
-        )  # before the look, so as to miss nothing
+        awaited = self._awaited.get(job_id)
+        if awaited is None:
+            awaited = self._awaited[job_id] = _Awaited()
+        awaited.waiters.append(waiter)  # before the look, so as to miss nothing
         try:
             job = known or await self._store.get(job_id)
             if job is None or timeout <= 0 or done(job):
@@ -53,25 +52,28 @@ class Waiting(OnLoop):
             self._look_later()
             found = await waiter.told_within(timeout)
         finally:
-            self._left(job_id, waiter)
+            waiter.left()
+            awaited.waiters.remove(waiter)
+            if not awaited.waiters:
+                del self._awaited[job_id]
         return found or await self._store.get(job_id)
 
     def tell(self, job: Job) -> None:
         """It has changed."""
-        waiters = self._waiting.get(job.id)
-        if waiters:
-            self._last[job.id] = job, self._loop.time()
-            for waiter in waiters:
+        awaited = self._awaited.get(job.id)
+        if awaited is not None:
+            awaited.told, awaited.at = job, self._loop.time()
+            for waiter in awaited.waiters:
                 waiter.tell(job)
 
     def waits(self, job_id: str) -> bool:
         """Whether anybody waits for a job here."""
-        return job_id in self._waiting
+        return job_id in self._awaited
 
     def seen(self, job_id: str) -> Job | None:
         """What was last told of a job that is waited for."""
-        last = self._last.get(job_id)
-        return None if last is None else last[0]
+        awaited = self._awaited.get(job_id)
+        return None if awaited is None else awaited.told
 
     async def stop(self) -> None:
         self._stopped = True
@@ -80,13 +82,6 @@ class Waiting(OnLoop):
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-
-    def _left(self, job_id: str, waiter: "_Waiter") -> None:
-        waiting = self._waiting[job_id]
-        waiting.discard(waiter)
-        if not waiting:
-            del self._waiting[job_id]
-            self._last.pop(job_id, None)
 
     def _look_later(self) -> None:
         if self._timer is None and not self._stopped:
@@ -107,7 +102,7 @@ class Waiting(OnLoop):
                 await asyncio.sleep(0)
         finally:
             self._timer = None
-            if self._waiting:
+            if self._awaited:
                 self._look_later()
             else:
                 self._lost = None
@@ -117,21 +112,14 @@ class Waiting(OnLoop):
         do, to learn that the store is away; then all who wait for them are to be told."""
         due: list[str] = []
         here: list[str] = []
-        for name in self._waiting:
+        earliest = self._loop.time() - _QUIET
+        for name, awaited in self._awaited.items():
             sent = self._sent_here.get(name)
             if sent is not None and sent.deadline > now:
                 here.append(name)
-            elif not self._quiet(name, now):
+            elif awaited.at < earliest or not awaited.rests(now):
                 due.append(name)
         return due + (here[:1] if self._lost is None else here)
-
-    def _quiet(self, job_id: str, now: float) -> bool:
-        """Whether a job was told of a moment ago, is not due yet, and its gateway does not call."""
-        last = self._last.get(job_id)
-        if last is None or last[1] < self._loop.time() - _QUIET:
-            return False
-        job = last[0]
-        return not job.callback and job.deadline > now and _rests(job, now)
 
     async def _read(self, names: tuple[str, ...]) -> None:
         found: dict[str, Job] = {}
@@ -150,36 +138,61 @@ class Waiting(OnLoop):
             if job is not None:
                 self.tell(job)
                 continue
-            for waiter in self._waiting.get(name, ()):
-                waiter.tell(lost)
+            awaited = self._awaited.get(name)
+            for waiter in () if awaited is None else awaited.waiters:
+                waiter.end(lost)
+
+
+class _Awaited:
+    """A job that is waited for. `told`: how it was last said to stand, `at` that time by the loop's clock."""
+
+    __slots__ = ("at", "told", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: list[_Waiter] = []
+        self.told: Job | None = None
+        self.at = 0.0
+
+    def rests(self, now: float) -> bool:
+        """Whether all that is left of it has been sent, nothing of that is due, and its gateway does not call."""
+        job = self.told
+        if job is None or job.callback or job.deadline <= now:
+            return False
+        some = False
+        for task in job.tasks:
+            if task.state in ENDED:
+                continue
+            if task.state in SUBMITTING or task.at is None or task.at <= now:
+                return False
+            some = True
+        return some
 
 
 class _Waiter:
     def __init__(self, done: Done, loop: asyncio.AbstractEventLoop) -> None:
         self._done = done
         self._loop = loop
-        self._future: asyncio.Future[Told] = loop.create_future()
+        self._told: asyncio.Future[Job | None] = loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
 
-    def tell(self, told: "Told") -> None:
-        if not self._future.done() and (not isinstance(told, Job) or self._done(told)):
-            self._future.set_result(told)
+    def tell(self, job: Job) -> None:
+        if not self._told.done() and self._done(job):
+            self._told.set_result(job)
 
-    async def told_within(self, seconds: float) -> Job | None:
+    def end(self, lost: StoreUnavailable | None = None) -> None:
+        """It is gone, its time is over, or nobody knows how it stands."""
+        if self._told.done():
+            return
+        if lost is None:
+            self._told.set_result(None)
+        else:
+            self._told.set_exception(StoreUnavailable(str(lost)))  # its own: others are told, too
+
+    def told_within(self, seconds: float) -> "asyncio.Future[Job | None]":
         """The job of which it is done; None after so many seconds. Raises StoreUnavailable."""
-        timer = self._loop.call_later(seconds, self.tell, None)
-        try:
-            told = await self._future
-        finally:
-            timer.cancel()
-        if isinstance(told, StoreUnavailable):
-            raise StoreUnavailable(str(told))  # its own: others are told of the same one
-        return told
+        self._timer = self._loop.call_later(seconds, self.end)
+        return self._told
 
-
-def _rests(job: Job, now: float) -> bool:
-    """Whether all that is left of it has been sent, and nothing of that is due."""
-    left = [task for task in job.tasks if task.state not in ENDED]
-    for task in left:
-        if task.state in SUBMITTING or task.at is None or task.at <= now:
-            return False
-    return bool(left)
+    def left(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
