@@ -19,16 +19,20 @@ _DAY = 86_400.0
 
 async def outcome_of(task: Task, account: Account, media: Media, now: float) -> Outcome:
     """The result of a succeeded task; bytes that came inside the answer are stored as files."""
-    assets = [await _kept(asset, account, media, now) for asset in task.assets]
-    lives = [one.lives or account.row.link_lives for one in task.assets if one.url]
-    known = [now + one for one in lives if one is not None]
+    assets: list[dict[str, Any]] = []
+    ends: list[float] = []
+    for one in task.assets:
+        assets.append(await _kept(one, account, media, now))
+        lives = one.lives or account.row.link_lives
+        if one.url and lives is not None:
+            ends.append(now + lives)
     return Outcome(
         assets=tuple(assets),
         text=None if task.text is None else unkeyed(task.text, account.key),
         detail=task.detail,
         cost=dollars(task.cost, account),
         task_id=task.id,
-        links_until=min(known) if known else None,
+        links_until=min(ends) if ends else None,
     )
 
 

@@ -19,11 +19,12 @@ _PARALLEL = 200
 _SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
-Work = Callable[[Due, Job | None], Awaitable[None]]
+Work = Callable[[Due, Job | None], Awaitable[None] | None]
 
 
 class Queue(OnLoop):
-    """`work`: what is done with a task that is due, and its job; it sets when the task is due again."""
+    """`work`: what is done with a task that is due, and its job; it sets when the task is due again. None: there
+    is nothing to do."""
 
     def __init__(self, jobs: "Jobs", work: Work) -> None:
         self._jobs = jobs
@@ -212,7 +213,9 @@ class Queue(OnLoop):
         try:
             if unread:
                 job = await self._jobs.store.get(due.job_id)
-            await self._work(due, job)
+            work = self._work(due, job)
+            if work is not None:
+                await work
         except asyncio.CancelledError:
             self._again.add(place)  # for others, or for our successor, at once
             raise
