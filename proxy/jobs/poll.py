@@ -58,8 +58,9 @@ class Poller:
             raise LookupError(f"{job.target} is not polled")
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
-        self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, time.time() - due.at))
-        left = min(due.until - time.time(), self._jobs.lease)
+        now = time.time()
+        self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
+        left = min(due.until - now, self._jobs.lease)
         if left < self._jobs.lease / 8:
             return  # whoever finds the lease run out has time enough
         limit = left * _ANSWERED

@@ -40,6 +40,7 @@ class Queue(OnLoop):
         self._ahead = Ahead(self._room, self._begin, lambda due: self._postpone(due, due.at))
         self._ours: defaultdict[str, int] = defaultdict(int)  # kept ones that are being polled
         self._others: set[str] = set()  # providers of what the store gave out last
+        self._left_out: frozenset[str] = frozenset()  # those that had no room when it was asked
         self._stopping = False
 
     def wake(self, seconds: float = 0.0) -> None:
@@ -124,7 +125,9 @@ class Queue(OnLoop):
         if room <= 0:
             await self._postponed()
             return _IDLE
-        providers = [name for name in (*self._jobs.accounts, WEBHOOKS) if not self._full(name)]
+        names = (*self._jobs.accounts, WEBHOOKS)
+        providers = [name for name in names if self._busy[name] < self._most(name)]
+        self._left_out = frozenset(names).difference(providers)
         postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
         self._leasing = room
         try:
@@ -199,9 +202,6 @@ class Queue(OnLoop):
             for due, _ in later:
                 self._ahead.taken(due)  # its lease was not drawn out
 
-    def _full(self, provider: str) -> bool:
-        return self._busy[provider] >= self._most(provider)
-
     def _most(self, provider: str) -> int:
         """Polls that may be under way there at once: half of its connections are for submits and chat."""
         account = self._jobs.accounts.get(provider)
@@ -228,7 +228,7 @@ class Queue(OnLoop):
             self._left(due, kept)
 
     def _left(self, due: Due, kept: bool) -> None:
-        if self._full(due.provider) or len(self._under_way) > _PARALLEL - _SHARE:
+        if due.provider in self._left_out or len(self._under_way) > _PARALLEL - _SHARE:
             self._wake.set()
         place = due.job_id, due.index
         del self._under_way[place]
