@@ -1,6 +1,6 @@
 """What of a job is in the queue, and when: one rule for every store."""
 
-from proxy.store.base import NOTIFY, WEBHOOKS, Entry, Job
+from proxy.store.base import NOTIFY, WEBHOOKS, Job
 from proxy.store.document import ENDED, SUBMITTING
 
 SHORTEST_WAIT = 0.001  # seconds until a limit is free: a wait that rounds to 0.0 would mean "taken"
@@ -13,23 +13,11 @@ def queued(job: Job) -> dict[int, Place]:
     """What a job has in the queue, by the index of the task."""
     found: dict[int, Place] = {}
     for index, task in enumerate(job.tasks):
-        place = place_of(job, task)
-        if place is not None:
-            found[index] = place
-    if (webhook := webhook_of(job)) is not None:
-        found[NOTIFY] = webhook
+        if task.at is not None and task.state not in ENDED:
+            found[index] = (job.provider, task.state in SUBMITTING, task.at)
+    if job.notify_at is not None:
+        found[NOTIFY] = (WEBHOOKS, False, job.notify_at)
     return found
-
-
-def place_of(job: Job, task: Entry) -> Place | None:
-    """What one of its tasks has there."""
-    if task.at is None or task.state in ENDED:
-        return None
-    return job.provider, task.state in SUBMITTING, task.at
-
-
-def webhook_of(job: Job) -> Place | None:
-    return None if job.notify_at is None else (WEBHOOKS, False, job.notify_at)
 
 
 def polled_at(job: Job) -> float | None:

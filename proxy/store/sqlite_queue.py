@@ -4,15 +4,19 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from operator import itemgetter
 from typing import NamedTuple
 
-from proxy.store.base import NOTIFY, Due, Job
-from proxy.store.due import SHORTEST_WAIT, Place, place_of, webhook_of
+from proxy.store.base import Due, Job
+from proxy.store.due import SHORTEST_WAIT, queued
 from proxy.store.sqlite_connection import Connection
 
 HITS = ("hits", "bucket")  # a table, and what its rows are told apart by
+_PLACE = (
+    "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET provider = excluded.provider, submitting = excluded.submitting"
+)
+_PLACE_AND_TIME = f"{_PLACE}, at = excluded.at"
 
 
 class Wanted(NamedTuple):
@@ -30,35 +34,16 @@ def follow(db: Connection, old: Job | None, new: Job) -> None:
     A time that the change left alone stays as the queue has it: it may have been leased, renewed
     or postponed since the document was written.
     """
-    earlier = () if old is None else old.tasks
-    stays = old is not None and old.provider == new.provider
-    for index, (one, task) in enumerate(zip_longest(earlier, new.tasks)):
-        if one is task and stays:
-            continue
-        before = None if one is None or old is None else place_of(old, one)
-        after = None if task is None else place_of(new, task)
-        if after != before:
-            _move(db, new.id, index, before, after)
-    before = None if old is None else webhook_of(old)
-    after = webhook_of(new)
-    if after != before:
-        _move(db, new.id, NOTIFY, before, after)
-
-
-def _move(
-    db: Connection, job_id: str, index: int, before: Place | None, after: Place | None
-) -> None:
-    if after is None:
-        db.write("DELETE FROM queue WHERE job_id = ? AND idx = ?", (job_id, index))
-        return
-    provider, submitting, at = after
-    moved = "at = excluded.at, " if before is None or at != before[2] else ""
-    db.write(
-        "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
-        f" ON CONFLICT DO UPDATE SET {moved}provider = excluded.provider,"
-        " submitting = excluded.submitting",
-        (job_id, index, provider, int(submitting), at),
-    )
+    before = {} if old is None else queued(old)
+    for index, place in queued(new).items():
+        known = before.pop(index, None)
+        if known != place:
+            provider, submitting, at = place
+            stays = known is not None and known[2] == at
+            values = (new.id, index, provider, int(submitting), at)
+            db.write(_PLACE if stays else _PLACE_AND_TIME, values)
+    for index in before:
+        db.write("DELETE FROM queue WHERE job_id = ? AND idx = ?", (new.id, index))
 
 
 def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
