@@ -117,21 +117,22 @@ class Job(_Encoded):
         tasks[index] = tasks[index].but(**changes)
         return _changed(self, {"tasks": tasks})
 
-    def encode(self) -> bytes:
-        """As it is stored: one that was read, byte for byte as it was found."""
-        raw: bytes | None = getattr(self, "_raw", None)
+    def encode(self) -> bytearray:
+        """As it is stored: one that was read, byte for byte as it was found. Not to be changed: for sqlite3,
+        which looks for adapters of what is no number, text or bytearray, at ten times the cost of a copy."""
+        raw: bytearray | None = getattr(self, "_raw", None)
         if raw is None:
             # A copy: what orjson gives keeps the buffer that it was written into, of many kilobytes.
-            raw = self._raw = bytes(memoryview(orjson.dumps(self)))
+            raw = self._raw = bytearray(orjson.dumps(self.__dict__))
         return raw
 
     @classmethod
-    def decode(cls, raw: bytes) -> "Job":
+    def decode(cls, raw: bytes | bytearray) -> "Job":
         """A stored job; what a newer version of this program has added is passed over."""
         fields = orjson.loads(raw)
         fields["tasks"] = [_made(Entry, one) for one in fields["tasks"]]
         job = _made(cls, fields)
-        job._raw = raw
+        job._raw = bytearray(raw)
         return job
 
 

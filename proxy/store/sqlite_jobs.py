@@ -6,6 +6,8 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 from proxy.store.base import Change, Job, KeyReused, Page
@@ -97,7 +99,7 @@ def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | N
 def _insert(db: Connection, job: Job, retry: int) -> None:
     fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
-        db.write(_INSERT, (*fixed, retry, bytearray(job.encode()), *map(_bound, _columns(job))))
+        db.write(_INSERT, (*fixed, retry, job.encode(), *_columns(job)))
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
     follow(db, None, job)
@@ -108,12 +110,8 @@ def _columns(job: Job) -> tuple[Any, ...]:
     """What may change in a job's life and is looked for: _COLUMNS."""
     status = job.status
     ended = job.completed_at if status in ENDED else None
-    return status, job.deleted, job.provider, job.deadline, ended
-
-
-def _bound(value: Any) -> Any:
-    """sqlite3 looks for an adapter of a truth value, too."""
-    return int(value) if value is True or value is False else value
+    # A number: sqlite3 looks for an adapter of a truth value, too.
+    return status, 1 if job.deleted else 0, job.provider, job.deadline, ended
 
 
 def get(db: Connection, job_id: str) -> Job | None:
@@ -147,12 +145,8 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     if doc == raw:
         return False
     before, after = _columns(old), _columns(new)
-    # sqlite3 looks for adapters of what is no number, text or bytearray, at ten times the cost of a copy.
-    values: tuple[Any, ...] = (bytearray(doc), new.id, bytearray(raw))
-    changed: tuple[int, ...] = ()
-    if after != before:
-        changed = tuple([n for n, value in enumerate(after) if value != before[n]])
-        values = (*[_bound(after[n]) for n in changed], *values)
+    changed = () if after == before else tuple(map(ne, before, after))
+    values = (*compress(after, changed), doc, new.id, raw)
     if db.write(_update(changed), values) != 1:
         return False
     follow(db, old, new)
@@ -161,9 +155,9 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
 
 
 @lru_cache(maxsize=1 << len(_COLUMNS))
-def _update(changed: tuple[int, ...]) -> str:
+def _update(changed: tuple[bool, ...]) -> str:
     """Only what changed: an index whose columns are not named is not touched."""
-    names = "".join([f"{_COLUMNS[n]} = ?, " for n in changed])
+    names = "".join([f"{name} = ?, " for name in compress(_COLUMNS, changed)])
     return f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?"
 
 
