@@ -147,7 +147,7 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     before, after = _columns(old), _columns(new)
     changed = () if after == before else tuple(map(ne, before, after))
     values = (*compress(after, changed), doc, new.id, raw)
-    if db.write(_update(changed), values) != 1:
+    if db.write(_update(changed), values).rowcount != 1:
         return False
     follow(db, old, new)
     post(db, old, new)

@@ -121,7 +121,7 @@ class Writer:
         db = self._database.at_hand()
         if db is not None:
             try:
-                db.execute("BEGIN IMMEDIATE")
+                db.write("BEGIN IMMEDIATE")
             except sqlite3.Error:
                 db = None  # the thread has the patience to wait, or finds out why not
         if db is None:
@@ -131,7 +131,7 @@ class Writer:
 
     def _begin(self) -> Connection:
         db = self._database.connection()
-        patiently(lambda: db.execute("BEGIN IMMEDIATE"), self._database.patience)
+        patiently(lambda: db.write("BEGIN IMMEDIATE"), self._database.patience)
         return db
 
     def _run(self, db: Connection, carefully: bool = False) -> None:
@@ -141,7 +141,7 @@ class Writer:
             outcomes = all_of(db, self._batch)
             waits = not self._database.in_memory and db.total_changes != before
             if not waits:
-                db.execute("COMMIT")
+                db.write("COMMIT")
         except _HalfDone:
             self._database.rollback()
             self._thread.run(self._begin, partial(self._run, carefully=True), self._fail)
@@ -150,7 +150,7 @@ class Writer:
             self._fail(exc)
             return
         if waits:
-            commit = partial(db.execute, "COMMIT")
+            commit = partial(db.write, "COMMIT")
             self._thread.run(commit, lambda _: self._end(outcomes), self._fail)
         else:
             self._end(outcomes)
