@@ -5,10 +5,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+# What to do, and what then follows in the event loop: of what it gave, or of what it raised.
+_Errand = tuple[Callable[[], Any], Callable[[Any], None], Callable[[Exception], None]]
 
 _PAUSE_EVERY = 0.005
 _PAUSE = 0.0001
@@ -24,7 +26,7 @@ class Errands:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._errands: queue.SimpleQueue[_Errand | None] = queue.SimpleQueue()
         self._away = 0
         self._pausing = False
         self._thread = threading.Thread(target=self._work, name="anygate-store")
@@ -37,23 +39,15 @@ class Errands:
         failed: Callable[[Exception], None],
     ) -> None:
         """Do something there; one of the other two then runs in the event loop."""
-
-        def both() -> None:
-            try:
-                then = partial(done, errand())
-            except Exception as exc:
-                then = partial(failed, exc)
-            self._loop.call_soon_threadsafe(self._back, then)
-
-        self._errands.put(both)
+        self._errands.put((errand, done, failed))
         self._away += 1
         if not self._pausing:
             self._pausing = True
             self._loop.call_later(_PAUSE_EVERY, self._pause)
 
-    def _back(self, then: Callable[[], None]) -> None:
+    def _back(self, then: Callable[[Any], None], what: object) -> None:
         self._away -= 1
-        then()
+        then(what)
 
     def _pause(self) -> None:
         self._pausing = self._away > 0
@@ -69,8 +63,14 @@ class Errands:
         self._thread.join()
 
     def _work(self) -> None:
-        while (errand := self._errands.get()) is not None:
+        while (one := self._errands.get()) is not None:
+            errand, done, failed = one
+            then, what = done, None
             try:
-                errand()
+                what = errand()
+            except Exception as exc:
+                then, what = failed, exc
+            try:
+                self._loop.call_soon_threadsafe(self._back, then, what)
             except RuntimeError:
                 return  # the loop is closed: nobody is left to be told, nor to send another
