@@ -33,14 +33,11 @@ def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
     """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
     if new.cost is None and new.status not in ENDED and (old is None or old.cost is None):
         return None  # most changes
-    ended, failed = new.ended, new.status == "failed"
-    if old is None:
-        spent = _cost(new)
-    else:
-        ended = ended and not old.ended
-        spent = 0 if new.cost == old.cost else _cost(new) - _cost(old)
+    ended = new.status in ENDED and (old is None or old.status not in ENDED)
+    spent = _cost(new) if old is None else _cost(new) - _cost(old)
     if not ended and not spent:
         return None
+    failed = new.status == "failed"
     counts = Counts(int(ended), int(ended and failed), 0, 0, spent)
     route = route_of(new.model, new.target, failed=failed)
     return Line(day_of(new.created_at), new.owner, route, new.provider, new.kind), counts
