@@ -5,7 +5,7 @@ Nor are they frozen by the dataclass, which would set each of the thirty by a ca
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import orjson
 
@@ -15,8 +15,28 @@ ENDED = frozenset(("completed", "failed"))  # states of a task, and of a job
 SUBMITTING = frozenset(("new", "sending"))
 
 
+class _Document:
+    """`_raw`: what it was read from, or last written as, beside its fields."""
+
+    __slots__ = ("__dict__", "_raw")
+    _raw: bytearray | None
+
+    def but(self, **changes: Any) -> Self:
+        """This one with some of its fields changed.
+
+        As `dataclasses.replace`, at a tenth of its cost: a job is copied a dozen times in its life.
+        """
+        fields = self.__dict__ | changes
+        if len(fields) != len(self.__dict__):
+            raise TypeError(f"no such field: {changes.keys() - self.__dict__.keys()}")
+        made = object.__new__(type(self))
+        made.__dict__ = fields
+        made._raw = None  # to look for what is not there at all costs an exception
+        return made
+
+
 @dataclass
-class Entry:
+class Entry(_Document):
     """One task of a job.
 
     `state`: new → sending → accepted → completed | failed.
@@ -46,19 +66,9 @@ class Entry:
     def submitting(self) -> bool:
         return self.state in SUBMITTING
 
-    def but(self, **changes: Any) -> "Entry":
-        """This task with some of its fields changed."""
-        return _changed(self, changes)
-
-
-class _Encoded:
-    """With what it was read from, or last written as, beside its fields."""
-
-    __slots__ = ("_raw",)
-
 
 @dataclass
-class Job(_Encoded):
+class Job(_Document):
     """One generation as its client sees it. Times are Unix seconds, costs US dollars.
 
     `owner`: the name of the client key ("" without keys); `model`: the name the client sent;
@@ -107,15 +117,11 @@ class Job(_Encoded):
     def ended(self) -> bool:
         return self.status in ENDED
 
-    def but(self, **changes: Any) -> "Job":
-        """This job with some of its fields changed."""
-        return _changed(self, changes)
-
     def with_task(self, index: int, **changes: Any) -> "Job":
         """This job with one of its tasks changed."""
         tasks = list(self.tasks)
         tasks[index] = tasks[index].but(**changes)
-        return _changed(self, {"tasks": tasks})
+        return self.but(tasks=tasks)
 
     def encode(self) -> bytearray:
         """As it is stored: one that was read, byte for byte as it was found. Not to be changed: for sqlite3,
@@ -142,15 +148,5 @@ def _made(cls: type[T], fields: dict[str, Any]) -> T:
     if fields.keys() != known.keys():
         return cls(**{name: value for name, value in fields.items() if name in known})
     made = object.__new__(cls)
-    made.__dict__ = fields
-    return made
-
-
-def _changed(one: T, changes: dict[str, Any]) -> T:
-    """As `dataclasses.replace`, at a tenth of its cost: a job is copied a dozen times in its life."""
-    fields = one.__dict__ | changes
-    if len(fields) != len(one.__dict__):
-        raise TypeError(f"no such field: {changes.keys() - one.__dict__.keys()}")
-    made = object.__new__(type(one))
     made.__dict__ = fields
     return made
