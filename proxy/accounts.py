@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from proxy.messages import Prepared
 from translators.core import Translator
 
 Origin = tuple[str, str, int]
+Timeout = Mapping[str, float]  # seconds
 
 
 class Slots:
@@ -114,9 +116,14 @@ class Account:
     )
 
     @cached_property
-    def timeout(self) -> dict[str, float]:
+    def timeout(self) -> Timeout:
         """Seconds to connect, and between two pieces of an answer, as httpx names them."""
         return {"connect": self.config.timeout.connect, "read": self.config.read_timeout}
+
+    @cached_property
+    def untimed(self) -> Timeout:
+        """… for who gives up by a clock of his own: one more timer would never ring."""
+        return {"connect": self.config.timeout.connect}
 
     @cached_property
     def title(self) -> str:

@@ -4,14 +4,14 @@ It owns connections, timeouts, keys and limits, and says of each failure whether
 have taken the request. It knows no gateway and no endpoint.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import orjson
 
-from proxy.accounts import Account, Origin, Seat
+from proxy.accounts import Account, Origin, Seat, Timeout
 from proxy.errors import Throttled, Unreachable
 from proxy.gets import get, headers_of
 from proxy.messages import Post, Prepared
@@ -50,14 +50,15 @@ class Driver:
         self._spend = spend
         self._tracer = tracer
 
-    async def ask(
-        self, account: Account, request: Request, *, poll: bool = False, read: float | None = None
-    ) -> Answer:
-        """A request and its whole answer, whatever its status. `read`: seconds, instead of the config's.
+    def ask(
+        self, account: Account, path: str, *, poll: bool = False, timeout: Timeout | None = None
+    ) -> Coroutine[Any, Any, Answer]:
+        """What the gateway answers to a GET, whole and whatever its status. `timeout`: not the config's.
 
         Raises Unreachable, Throttled or Lost.
         """
-        return await self.answer(account, await self.native(account, request), poll=poll, read=read)
+        request = get(account, _keyed(account, path))
+        return self.answer(account, request, poll=poll, timeout=timeout)
 
     async def answer(
         self,
@@ -65,14 +66,14 @@ class Driver:
         request: httpx.Request,
         *,
         poll: bool = False,
-        read: float | None = None,
+        timeout: Timeout | None = None,
         seat: Seat | None = None,
     ) -> Answer:
-        """The same for a request that is made already; `seat`: its place, where it has been let through."""
+        """The same of any request. `seat`: its place, where it has been let through."""
         if seat is None:
             await self.let_in(account, poll=poll)
         try:
-            answer = await self.send(account, request, read)
+            answer = await self.send(account, request, timeout)
             try:
                 said, body = _parsed(await read_whole(answer))
             finally:
@@ -172,11 +173,10 @@ class Driver:
             raise Throttled(account.name, wait)
 
     def send(
-        self, account: Account, request: httpx.Request, read: float | None = None
+        self, account: Account, request: httpx.Request, timeout: Timeout | None = None
     ) -> Awaitable[httpx.Response]:
         """The answer of a gateway, its body unread; raises Unreachable or Lost."""
-        timeout = account.timeout
-        request.extensions["timeout"] = timeout if read is None else {**timeout, "read": read}
+        request.extensions["timeout"] = timeout or account.timeout
         return self._handle(self._named, request, account.title)
 
     def _handle(
@@ -185,17 +185,17 @@ class Driver:
         answer = _handle(transport, request, who)
         return answer if self._tracer is None else _traced(self._tracer, who, request, answer)
 
-    async def native(self, account: Account, request: Request) -> httpx.Request:
-        """The request as it goes out: JSON, a form with its files, or a GET."""
-        path = request.path
-        if "{key}" in path:
-            path = path.replace("{key}", quote(account.key, safe=""))
-        if request.body is None:
-            return get(account, path)
+    def native(self, account: Account, request: Request) -> httpx.Request:
+        """The request as it goes out: JSON, or a form with its files."""
+        path = _keyed(account, request.path)
         if request.form:
             url = account.base_url + path
-            return await multipart(url, request.body, account.row.auth(account.key))
+            return multipart(url, request.body, account.row.auth(account.key))
         return self.json_request(account, path, orjson.dumps(request.body))
+
+
+def _keyed(account: Account, path: str) -> str:
+    return path.replace("{key}", quote(account.key, safe="")) if "{key}" in path else path
 
 
 async def _handle(

@@ -78,10 +78,10 @@ def _shown(candidate: Candidate) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _masked(candidate: Candidate, body: Params | None) -> Params:
+def _masked(candidate: Candidate, body: Params) -> Params:
     """The body without its key, however short that is."""
     key = candidate.account.key
-    return {name: "***" if value == key else value for name, value in (body or {}).items()}
+    return {name: "***" if value == key else value for name, value in body.items()}
 
 
 def _file(value: Any) -> str:

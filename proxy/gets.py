@@ -14,7 +14,7 @@ from proxy.wire import AGENT
 
 _GETS = ("", "application/json")  # where an account keeps what its GETs have in common
 _NOTHING = Body(b"")
-_END = b"/ HTTP/1.1"
+_END = b"/ HTTP/1.1\r\n"
 # Of what may stand in a path, the part that httpx would send just so.
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
 
@@ -33,13 +33,23 @@ def get(account: Account, path: str) -> httpx.Request:
     """A GET of a path below the gateway's base URL."""
     common = account.prepared.get(_GETS)
     if common is None:
-        headers = headers_of(account, _GETS[1])
-        common = account.prepared[_GETS] = Prepared(f"{account.base_url}/", headers)
-    line, _, rest = common.head.partition(b"\r\n")
-    if not _PLAIN.fullmatch(path) or not line.endswith(_END):
+        common = account.prepared[_GETS] = _Common(account)
+    assert isinstance(common, _Common)
+    if common.before is None or not _PLAIN.fullmatch(path):
         return httpx.Request("GET", _below(common.url, path), headers=common.headers)
-    base = line.removeprefix(b"POST ").removesuffix(_END)
-    return _Get(common, path, b"GET %s%s HTTP/1.1\r\n%s" % (base, path.encode("ascii"), rest))
+    return _Get(common, path, common.before + path.encode("ascii") + common.after)
+
+
+class _Common(Prepared):
+    """What stands before and after the path in the first lines of all GETs. None: httpx is to make them."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"{account.base_url}/", headers_of(account, _GETS[1]))
+        base, end, rest = self.head.removeprefix(b"POST ").partition(_END)
+        self.before = b"GET " + base if end and b"\r" not in base else None
+        self.after = _END[1:] + rest
 
 
 class _Get(Post):
@@ -50,24 +60,13 @@ class _Get(Post):
         self.headers = common.headers
         self.extensions = {}
         self.stream = _NOTHING
-        self.prepared = _Asked(common, head)
+        self.place = common.place
+        self.head = head
         self._parts = common.url, path
 
     @cached_property
     def url(self) -> httpx.URL:  # type: ignore[override]
         return httpx.URL(_below(*self._parts))
-
-
-class _Asked(Prepared):
-    __slots__ = ()
-
-    def __init__(self, common: Prepared, head: bytes) -> None:
-        self.url, self.place, self.headers, self.head = (
-            common.url,
-            common.place,
-            common.headers,
-            head,
-        )
 
 
 def _below(url: httpx.URL, path: str) -> str:

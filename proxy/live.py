@@ -9,7 +9,6 @@ from proxy.endpoints.models import models_of
 from proxy.errors import GatewayDown
 from proxy.explain import offline
 from proxy.runtime import Runtime
-from translators.core import Request
 
 _TIMEOUT = 10.0
 
@@ -37,9 +36,9 @@ async def _one(made: Runtime, account: Account) -> tuple[str, str, bool]:
     name = next((n for n in ("balance", "models", "prices") if n in account.row.queries), None)
     if name is None:
         return account.name, "has no question that costs nothing: not asked", True
-    request = Request("GET", account.row.queries[name].path)
+    timeout = {**account.timeout, "read": _TIMEOUT}
     try:
-        answer = await made.driver.ask(account, request, read=_TIMEOUT)
+        answer = await made.driver.ask(account, account.row.queries[name].path, timeout=timeout)
     except GatewayDown as down:
         return account.name, str(down), False
     fault = account.row.refuse(answer)

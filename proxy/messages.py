@@ -36,7 +36,7 @@ class Prepared:
 
 
 class Post(httpx.Request):
-    """A prepared POST with its body."""
+    """A prepared POST with its body. `head`: its first lines, without the length of that."""
 
     def __init__(self, prepared: Prepared, body: bytes) -> None:
         self.method = "POST"
@@ -44,7 +44,8 @@ class Post(httpx.Request):
         self.headers = prepared.headers
         self.extensions: dict[str, Any] = {}
         self.stream = Body(body)
-        self.prepared = prepared
+        self.place = prepared.place
+        self.head = prepared.head
 
 
 class Answer(httpx.Response):

@@ -43,7 +43,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         body = request.stream.data if isinstance(request.stream, Body) else await _read(request)
         proxy = None
         if isinstance(request, Post) and not self._proxies:
-            place, head = request.prepared.place, request.prepared.head
+            place, head = request.place, request.head
         else:
             place = place_of(request.url)
             proxy = self._proxy(place) if self._proxies else None

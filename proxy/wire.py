@@ -1,7 +1,8 @@
 """Bodies on the wire: what is sent as a form, what is read of an answer, and how it can fail."""
 
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -74,9 +75,28 @@ def poured(answer: httpx.Response) -> Exchange | Each:
 
 def plain_headers(answer: httpx.Response) -> Mapping[str, str]:
     """An answer's headers by their names in lower case, of which the last counts; httpx's own cost more."""
-    if isinstance(answer.stream, Exchange):
-        return {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.stream.headers}
-    return answer.headers
+    stream = answer.stream
+    return _Headers(stream) if isinstance(stream, Exchange) else answer.headers
+
+
+class _Headers(Mapping[str, str]):
+    """Read when somebody looks at them: of most answers nobody does."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._raw = exchange.headers
+
+    @cached_property
+    def _read(self) -> dict[str, str]:
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw}
+
+    def __getitem__(self, name: str) -> str:
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
@@ -106,7 +126,7 @@ def lost(exc: httpx.HTTPError, who: str) -> Lost:
     return Lost(f"{who} cut the connection off: {exc}")
 
 
-async def multipart(url: str, body: Mapping[str, Any], auth: Mapping[str, str]) -> httpx.Request:
+def multipart(url: str, body: Mapping[str, Any], auth: Mapping[str, str]) -> httpx.Request:
     files: list[tuple[str, Any]] = []
     for name, value in body.items():
         many = value if isinstance(value, list) else [value]
@@ -119,7 +139,7 @@ async def multipart(url: str, body: Mapping[str, Any], auth: Mapping[str, str]) 
                 files.append((label, (None, _form_text(one))))
     headers = {"user-agent": AGENT, "accept-encoding": "identity", **auth}
     request = httpx.Request("POST", url, files=files, headers=headers)
-    await request.aread()
+    request.read()
     return request
 
 

@@ -37,8 +37,8 @@ def test_as_httpx_has_it(base: str, path: str) -> None:
         known = httpx.Request("GET", base + path, headers=headers)
         assert isinstance(made, Post) == (path in PLAIN)
         if isinstance(made, Post):
-            assert made.prepared.place == place_of(known.url)
-            assert made.prepared.head == head_of("GET", known.url, headers.raw)
+            assert made.place == place_of(known.url)
+            assert made.head == head_of("GET", known.url, headers.raw)
         assert (made.method, made.url) == ("GET", known.url)
         assert head_of("GET", made.url, made.headers.raw) == head_of(
             "GET", known.url, known.headers.raw

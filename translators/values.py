@@ -107,7 +107,7 @@ class Request:
 
     method: str
     path: str
-    body: JSON | None = None
+    body: JSON
     form: bool = False
 
 

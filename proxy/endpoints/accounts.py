@@ -23,7 +23,6 @@ from proxy.exchange import Exchange, exchange_of
 from proxy.redact import Redactor
 from proxy.runtime import Runtime
 from translators.core import JSON
-from translators.core import Request as Native
 
 _TIMEOUT = 15.0  # seconds that a gateway may take to answer such a question
 
@@ -83,7 +82,8 @@ async def _asked(exchange: Exchange, account: Account, name: str) -> Any:
     if query is None:
         return None
     driver = exchange.service.runtime.driver
-    answer = await driver.ask(account, Native("GET", query.path), read=_TIMEOUT)
+    timeout = {**account.timeout, "read": _TIMEOUT}
+    answer = await driver.ask(account, query.path, timeout=timeout)
     fault = account.row.refuse(answer)
     if fault is not None:
         error = from_fault(fault)

@@ -92,7 +92,7 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
     exchange = exchange_of(request)
     runtime = exchange.service.runtime
     account = candidate.account
-    native = await _native(runtime, candidate, shape, stream=stream)
+    native = _native(runtime, candidate, shape, stream=stream)
     if exchange.tally is not None:
         exchange.tally.request = native
     async with AsyncExitStack() as stack:
@@ -117,12 +117,10 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
     return _whole(told, account.row, shape, runtime.redactor)
 
 
-async def _native(
-    runtime: Runtime, candidate: Candidate, shape: Shape, *, stream: bool
-) -> httpx.Request:
+def _native(runtime: Runtime, candidate: Candidate, shape: Shape, *, stream: bool) -> httpx.Request:
     planned = candidate.plan.request
     if planned.form:
-        return await runtime.driver.native(candidate.account, planned)
+        return runtime.driver.native(candidate.account, planned)
     accept = "text/event-stream" if stream else _JSON
     if shape is Shape.AUDIO:
         accept = "*/*"

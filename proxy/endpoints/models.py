@@ -13,7 +13,6 @@ from proxy.endpoints.common import json_response
 from proxy.errors import GatewayDown, not_found
 from proxy.exchange import Exchange, exchange_of
 from translators.core import JSON
-from translators.core import Request as Native
 from translators.errors import MalformedReply
 
 LISTING = 3.0  # seconds that a provider may take to list its models
@@ -75,7 +74,7 @@ async def _asked(account: Account, driver: Driver, wait: float) -> list[str] | N
         return []
     try:
         async with asyncio.timeout(wait):
-            answer = await driver.ask(account, Native("GET", query.path), poll=True)
+            answer = await driver.ask(account, query.path, poll=True)
         if account.row.refuse(answer) is not None:
             return None
         return [str(one["id"]) for one in query.read(answer.body)]

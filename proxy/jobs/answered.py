@@ -35,7 +35,7 @@ def answered(
     plan = candidate.plan
     read = plan.operation.read
     assert read is not None, "only operations whose answer is read become jobs"
-    call = Call(candidate.capability, plan.model, plan.request.body or {})
+    call = Call(candidate.capability, plan.model, plan.request.body)
     try:
         task = read(answer, call)
     except MalformedReply as exc:

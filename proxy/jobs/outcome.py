@@ -56,7 +56,7 @@ def ordered_price(candidate: Candidate) -> float | None:
     price = prices.get(candidate.target.model) or prices.get(plan.model)
     if price is None:
         return plan.price
-    body = plan.request.body or {}
+    body = plan.request.body
     text = next((body[k] for k in ("prompt", "text", "input") if isinstance(body.get(k), str)), "")
     parts = (
         (price.per_second, float(plan.ordered.seconds or 0)),

@@ -17,7 +17,7 @@ from proxy.jobs.fetch import Fetcher
 from proxy.jobs.notify import notify
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
 from proxy.store.base import NOTIFY, Due, Entry, Job
-from translators.core import Capability, Operation, Request, Seen, State, Task
+from translators.core import Capability, Operation, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Poller:
         if operation is None or operation.poll is None or entry.task_id is None:
             raise LookupError(f"{job.target} is not polled")
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
-        request = Request("GET", path.replace("{id}", quote(entry.task_id, safe="")))
+        path = path.replace("{id}", quote(entry.task_id, safe=""))
         now = time.time()
         self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
         left = min(due.until - now, self._jobs.lease)
@@ -66,7 +66,7 @@ class Poller:
         limit = left * _ANSWERED
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
-            asking = self._jobs.driver.ask(account, request, poll=True, read=limit)
+            asking = self._jobs.driver.ask(account, path, poll=True, timeout=account.untimed)
             answer = await self._limits.within(limit, asking)
         except Throttled as throttled:
             self._jobs.later(due, throttled.retry_after or 1.0)

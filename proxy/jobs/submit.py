@@ -121,7 +121,7 @@ class Submitter:
     ) -> Job | Refused:
         account = candidate.account
         try:
-            request = await self._jobs.driver.native(account, candidate.plan.request)
+            request = self._jobs.driver.native(account, candidate.plan.request)
         except Exception as exc:  # our own fault, and nothing has gone out
             self._jobs.report(exc, f"making the request of {job_id}")
             return Refused(endings.UNMADE, None)

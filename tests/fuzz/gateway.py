@@ -75,7 +75,7 @@ class Gateway:
     async def _encoded(self, request: Request) -> tuple[bytes, str]:
         body = sendable(request.body)
         if request.form:
-            sent = await multipart(BASE, body, {})
+            sent = multipart(BASE, body, {})
             return await sent.aread(), sent.headers["content-type"]
         return orjson.dumps(body), "application/json"
 

@@ -154,7 +154,7 @@ async def test_a_request_that_cannot_be_made_leaves_no_doubt(
 ) -> None:
     engine = await workers()
 
-    async def never(*_: object) -> None:
+    def never(*_: object) -> None:
         raise ValueError("a fault of ours")
 
     with monkeypatch.context() as broken:
