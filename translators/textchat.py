@@ -42,7 +42,7 @@ def transcript(messages: Any, response_format: Any = None) -> str:
     that end where the assistant is to speak. Raises UnsupportedParameter for parts that are not
     text, UnsupportedValue for roles that have no place here (tool, function).
     """
-    if not isinstance(messages, list | tuple):
+    if not isinstance(messages, (list, tuple)):
         raise InvalidType("messages", "array", messages)
     if not messages:
         raise MissingParameter("messages", "'messages' must hold at least one message.")
@@ -167,7 +167,7 @@ def _deltas(text: str) -> Iterator[tuple[JSON, str | None]]:
 
 
 def _usage(texts: Sequence[str], prompt_chars: int) -> JSON:
-    prompt, answer = tokens(prompt_chars), sum(tokens(len(text)) for text in texts)
+    prompt, answer = tokens(prompt_chars), sum(map(tokens, map(len, texts)))
     return {
         "prompt_tokens": prompt,
         "completion_tokens": answer,
@@ -176,21 +176,20 @@ def _usage(texts: Sequence[str], prompt_chars: int) -> JSON:
 
 
 def _said(place: int, message: Any) -> tuple[str, str]:
-    param = f"messages[{place}]"
-    if not isinstance(message, Mapping):
-        raise InvalidType(param, "object", message)
-    role = message.get("role")
+    if not isinstance(message, dict):
+        raise InvalidType(f"messages[{place}]", "object", message)
+    role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
-        raise UnsupportedValue(f"{param}.role", role, _ROLES)
+        raise UnsupportedValue(f"messages[{place}].role", role, _ROLES)
     if message.get("tool_calls") or message.get("function_call"):
-        raise UnsupportedParameter(f"{param}.tool_calls", "this target knows no tools")
-    return _ROLES[role], _content(f"{param}.content", message.get("content"))
+        raise UnsupportedParameter(f"messages[{place}].tool_calls", "this target knows no tools")
+    if not isinstance(content, str):
+        content = _joined(f"messages[{place}].content", content)
+    return _ROLES[role], content
 
 
-def _content(param: str, content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list | tuple):
+def _joined(param: str, content: Any) -> str:
+    if not isinstance(content, (list, tuple)):
         raise InvalidType(param, "string or array", content)
     return "\n".join(_part(f"{param}[{place}]", one) for place, one in enumerate(content))
 

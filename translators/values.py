@@ -21,6 +21,7 @@ JSON = dict[str, Any]
 Params = Mapping[str, Any]
 
 MAX_DEPTH = 64  # levels of the JSON that clients and gateways send
+_SHORT = 2 * MAX_DEPTH  # bytes that cannot hold more: each level is opened and closed
 _LARGE = 1 << 20  # bytes
 
 
@@ -201,7 +202,7 @@ def from_json(raw: bytes | str) -> Any:
     """
     value = _of_long(raw) if len(raw) > _LARGE and _is_long(raw) else orjson.loads(raw)
     # Few brackets cannot be deep: the usual one is spared the walk.
-    if _brackets(raw) > MAX_DEPTH and _deep(value):
+    if len(raw) > _SHORT and _brackets(raw) > MAX_DEPTH and _deep(value):
         raise orjson.JSONDecodeError(f"nested more than {MAX_DEPTH} levels deep", "", 0)
     return value
 

@@ -46,5 +46,6 @@ def _check(params: Params) -> None:
             if message.get("role") is None:
                 raise missing(f"messages[{place}].role")
             raise wrong(f"messages[{place}].role", "a string")
-        if not isinstance(message.get("content"), str | list | None):
+        content = message.get("content")
+        if content is not None and not isinstance(content, (str, list)):
             raise wrong(f"messages[{place}].content", "a string or an array")

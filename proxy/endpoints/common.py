@@ -20,20 +20,23 @@ WAIT = 540.0  # seconds that a waiting endpoint waits for a client that names no
 # What the endpoints that wait for pictures serve themselves: no target is asked for it.
 HANDLED = frozenset({"n", "response_format", "stream"})
 _OWN = frozenset({"model", "provider_options", "webhook_url"})
+_NONE: Mapping[str, str] = {}
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class JsonResponse(Response):
     """JSON that is encoded already; Starlette would look for what is known here."""
 
-    def __init__(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, body: bytes, headers: Mapping[str, str] = _NONE) -> None:
         self.status_code = 200
         self.background = None
         self.body = body
         self.raw_headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
-            *((name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()),
         ]
+        for name, value in headers.items():
+            self.raw_headers.append((name.encode(), value.encode("latin-1")))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
@@ -41,7 +44,7 @@ class JsonResponse(Response):
         await send({"type": "http.response.body", "body": self.body})
 
 
-def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(content: Any, headers: Mapping[str, str] = _NONE) -> Response:
     return JsonResponse(orjson.dumps(content), headers)
 
 
@@ -141,8 +144,7 @@ def retry_count(request: Request) -> int:
 def fingerprint(path: str, params: Params) -> str:
     """A digest of what is asked for, equal for equal requests whatever their encoding."""
     digest = hashlib.sha256(path.encode())
-    option = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
-    digest.update(orjson.dumps(params, default=_plain, option=option))
+    digest.update(orjson.dumps(params, default=_plain, option=_CANONICAL))
     return digest.hexdigest()
 
 

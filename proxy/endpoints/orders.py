@@ -51,36 +51,11 @@ async def place(request: Request, wish: Wish) -> Job:
     Raises what makes the request impossible, before anything is sent.
     """
     exchange = exchange_of(request)
-    service = exchange.service
-    job_id = new_id(wish.kind)
-    # Only where a gateway is told of it: randomness is what a job's making costs most.
-    secret = secrets.token_urlsafe(24) if service.runtime.config.server.public_url else ""
-    hook = wish.said.get("webhook_url")
-    webhook = None if hook is None else checked(hook, service.runtime.config)
-    candidates = _candidates(exchange, wish, job_id, secret)
-    runtime = service.runtime
-    files = Uploads(service.media, runtime.config.server.public_url, runtime.driver)
+    job, candidates = await _planned(exchange, wish, request.scope["path"])
     try:
-        hosted = await _hosted(candidates, files)
-        kept = await _kept(wish, files)
-        job = _job(
-            exchange,
-            wish,
-            hosted,
-            id=job_id,
-            request=kept,
-            media=list(files.names.values()),
-            fingerprint=fingerprint(request.scope["path"], wish.said),
-            callback=secret,
-            webhook=webhook,
-        )
-    except BaseException:
-        await service.media.remove(list(files.names.values()))
-        raise
-    try:
-        stored = await service.jobs.start_job(
+        stored = await exchange.service.jobs.start_job(
             job,
-            hosted,
+            candidates,
             key=given(request, b"idempotency-key") or None,
             retry=retry_count(request),
             budget=exchange.client.budget,
@@ -141,6 +116,50 @@ def note(exchange: Exchange, job: Job) -> None:
             exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
 
 
+async def _planned(exchange: Exchange, wish: Wish, path: str) -> tuple[Job, Sequence[Candidate]]:
+    """The job as it is to be stored, and who it may be sent to: with its files at hand."""
+    runtime, media = exchange.service.runtime, exchange.service.media
+    config, budget = runtime.config, exchange.client.budget
+    job_id = new_id(wish.kind)
+    # Only where a gateway is told of it: randomness is what a job's making costs most.
+    secret = secrets.token_urlsafe(24) if config.server.public_url else ""
+    hook = wish.said.get("webhook_url")
+    webhook = None if hook is None else checked(hook, config)
+    candidates = _candidates(exchange, wish, job_id, secret)
+    files = Uploads(media, config.server.public_url, runtime.driver)
+    try:
+        hosted = await _hosted(candidates, files)
+        kept = await _kept(wish, files) if wish.keep_files else _shown(wish.ask.params)
+        first, now = hosted[0], time.time()
+        job = Job(
+            id=job_id,
+            kind=wish.kind,
+            capability=first.capability.value,
+            owner=exchange.client.name,
+            model=wish.resolved.name,
+            provider=first.account.name,
+            target=str(first.target),
+            native=first.plan.model,
+            created_at=now,
+            deadline=now + config.jobs.timeout,
+            request=kept,
+            ordered=first.plan.ordered.known(),
+            fingerprint=fingerprint(path, wish.said),
+            remixed_from=wish.remixed_from,
+            dropped=list(first.plan.dropped),
+            webhook=webhook,
+            callback=secret,
+            media=list(files.names.values()),
+            reserved=0.0 if budget is None else _reserved(exchange, hosted),
+            charged_at=None if budget is None else budget.slot(now),
+            tasks=[Entry() for _ in range(wish.tasks)],
+        )
+    except BaseException:
+        await media.remove(list(files.names.values()))
+        raise
+    return job, hosted
+
+
 def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
     runtime = exchange.service.runtime
     public_url = runtime.config.server.public_url
@@ -162,8 +181,6 @@ def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Seq
 
 async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[Candidate]:
     """Those that can be given the request's files; raises ApiError 400 where none can."""
-    if not any(holds_upload(one.plan.request.body) for one in candidates):
-        return candidates
     able: list[Candidate] = []
     refused: ApiError | None = None
     for candidate in candidates:
@@ -184,12 +201,15 @@ async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[C
     return able
 
 
+def _shown(params: Params) -> JSON:
+    """The request as a job stores it that nobody makes again: enough to show it."""
+    prompt = params.get("prompt", params.get("input"))
+    short = isinstance(prompt, str) and len(prompt) <= _LONG_TEXT
+    return {"prompt": str(prompt)} if short else {}
+
+
 async def _kept(wish: Wish, files: Uploads) -> JSON:
-    """The request as the job stores it: enough to show it and, for a remix, to make it again."""
-    if not wish.keep_files:
-        prompt = wish.ask.params.get("prompt", wish.ask.params.get("input"))
-        short = isinstance(prompt, str) and len(prompt) <= _LONG_TEXT
-        return {"prompt": str(prompt)} if short else {}
+    """The request as a job stores it that may be remixed: enough to make it again."""
     params = {name: _as_source(value) for name, value in wish.ask.params.items()}
     kept: JSON = await files.frozen(params)
     if wish.ask.options:
@@ -209,26 +229,3 @@ def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:
     unknown = exchange.service.runtime.config.server.limits.reserve_usd
     prices = (ordered_price(one) for one in candidates)
     return max(unknown if price is None else price for price in prices)
-
-
-def _job(exchange: Exchange, wish: Wish, candidates: Sequence[Candidate], **known: Any) -> Job:
-    now = time.time()
-    first, budget = candidates[0], exchange.client.budget
-    return Job(
-        **known,
-        kind=wish.kind,
-        capability=first.capability.value,
-        owner=exchange.client.name,
-        model=wish.resolved.name,
-        provider=first.account.name,
-        target=str(first.target),
-        native=first.plan.model,
-        created_at=now,
-        deadline=now + exchange.service.runtime.config.jobs.timeout,
-        ordered=first.plan.ordered.known(),
-        dropped=list(first.plan.dropped),
-        remixed_from=wish.remixed_from,
-        reserved=0.0 if budget is None else _reserved(exchange, candidates),
-        charged_at=None if budget is None else budget.slot(now),
-        tasks=[Entry() for _ in range(wish.tasks)],
-    )

@@ -61,8 +61,10 @@ async def first_that_answers(
     while True:
         candidate = take_next(left)
         if candidate.plan.operation.read is not None:
-            tasks = [candidate, *(one for one in left if one.plan.operation.read is not None)]
-            left = [one for one in left if one.plan.operation.read is None]
+            tasks, others = [candidate], list[Candidate]()
+            for one in left:
+                (others if one.plan.operation.read is None else tasks).append(one)
+            left = others
             await exchange.service.usage.release(exchange)
             result = await order(tasks)
         else:

@@ -91,9 +91,12 @@ async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[b
 
 def _texts(job: Job, params: Params) -> list[str]:
     """Every answer as it is given out. Raises MalformedReply where it is not the format asked for."""
-    answers = [entry.text or "" for entry in job.tasks if entry.state == "completed"]
-    stopped = [cut_at_stop(text, params.get("stop"))[0] for text in answers]
-    return [fits(text, params.get("response_format")) for text in stopped]
+    stop, form = params.get("stop"), params.get("response_format")
+    return [
+        fits(cut_at_stop(entry.text or "", stop)[0], form)
+        for entry in job.tasks
+        if entry.state == "completed"
+    ]
 
 
 def _head(job: Job, params: Params) -> JSON:

@@ -52,9 +52,9 @@ class NotFetched(NoFile):
 def holds_upload(value: Any) -> bool:
     """Whether a native body cannot be sent as it is: see `Uploads.hosted`."""
     if isinstance(value, dict):
-        return any(map(holds_upload, value.values()))
+        value = list(value.values())
     if isinstance(value, list):
-        return any(map(holds_upload, value))
+        return any(holds_upload(one) for one in value if type(one) not in PLAIN)
     return not isinstance(value, _SENT_SO)
 
 
