@@ -50,10 +50,13 @@ class Exchange(httpx.AsyncByteStream):
         self.status = 0
         self.complete = False
 
-    async def head(self) -> None:
-        """Until status and headers are there."""
-        while not self.status:
-            await self._more()
+    def more(self) -> asyncio.Future[None]:
+        """Done as soon as something has come; raises where nothing will."""
+        if self._error is not None:
+            kind, said = self._error
+            raise kind(said)
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
     def at_once(self) -> bytes | None:
         """The rest of the body, where all of it is here already."""
@@ -69,7 +72,7 @@ class Exchange(httpx.AsyncByteStream):
                 yield self._taken()
             if self.complete:
                 return
-            await self._more()
+            await self.more()
 
     async def pour(self, write: Write) -> bool:
         """Hand what arrives to `write` the moment it does, without this task being woken for it.
@@ -85,7 +88,7 @@ class Exchange(httpx.AsyncByteStream):
                 return True
             self._sink, self._full = write, False
             try:
-                await self._more()
+                await self.more()
             finally:
                 self._sink = None
             if self._spilt is not None:
@@ -217,21 +220,6 @@ class Exchange(httpx.AsyncByteStream):
             self._spilt = exc
         self._sink, self._full = None, True
         return False
-
-    async def _more(self) -> None:
-        self._check()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        if not self._chunks:
-            self._check()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            kind, said = self._error
-            raise kind(said)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -7,7 +7,7 @@ everything later may have reached the gateway, and nothing is ever sent twice.
 
 import asyncio
 import ssl
-from collections import deque
+from collections import defaultdict, deque
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -34,7 +34,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._verify = verify
         # A proxy would resolve names itself, past the check of addresses.
         self._proxies = {} if public_only else getproxies()
-        self._idle: dict[Place, deque[Connection]] = {}
+        self._idle: defaultdict[Place, deque[Connection]] = defaultdict(deque)
         self._purging: asyncio.TimerHandle | None = None
         self._open: WeakSet[Connection] = WeakSet()
 
@@ -56,7 +56,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
         request.extensions["sent"] = True  # from here on it may have been taken
         exchange = connection.start(head + b"\r\n", body, timeout.get("read"))
         try:
-            await exchange.head()
+            while not exchange.status:
+                await exchange.more()
         except BaseException:
             exchange.close()
             raise
@@ -155,7 +156,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     def _rest(self, place: Place, connection: Connection) -> None:
         """A connection waits for its next request, for a while."""
-        self._idle.setdefault(place, deque()).append(connection)
+        self._idle[place].append(connection)
         if self._purging is None:
             loop = asyncio.get_running_loop()
             self._purging = loop.call_later(KEEPALIVE, self._purge)

@@ -27,27 +27,31 @@ _ZLIB: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # → its window bits
 async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
     """The decoded body of an answer; raises Lost where it is cut off or larger than `limit` bytes."""
     stream = answer.stream
-    if isinstance(stream, Exchange) and stream.identity:
-        raw = stream.at_once()
-        if raw is not None:
-            return _within(raw, limit)
+    raw = stream.at_once() if isinstance(stream, Exchange) and stream.identity else None
+    if raw is None:
+        return await _gathered(answer, limit)
+    if len(raw) > limit:
+        raise _too_long(limit)
+    return raw
+
+
+async def _gathered(answer: httpx.Response, limit: int) -> bytes:
+    """The same of one that is still coming."""
     chunks: list[bytes] = []
     length = 0
     try:
         async for chunk in body_of(answer):
             length += len(chunk)
             if length > limit:
-                raise Lost(f"an answer of more than {limit} bytes")
+                raise _too_long(limit)
             chunks.append(chunk)
     except httpx.HTTPError as exc:
         raise lost(exc, "the gateway") from exc
     return b"".join(chunks)
 
 
-def _within(raw: bytes, limit: int) -> bytes:
-    if len(raw) > limit:
-        raise Lost(f"an answer of more than {limit} bytes")
-    return raw
+def _too_long(limit: int) -> Lost:
+    return Lost(f"an answer of more than {limit} bytes")
 
 
 def body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
