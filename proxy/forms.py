@@ -9,7 +9,7 @@ A form's text becomes `FormText`, a file a `Source`, and brackets in names nesti
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -41,23 +41,23 @@ Path = tuple[str, ...]
 Items = list[tuple[Path, Leaf]]
 
 
-async def read_json(request: Request, limit: int) -> dict[str, Any]:
+def read_json(request: Request, limit: int) -> Awaitable[dict[str, Any]]:
     """The JSON object of a request's body of at most `limit` bytes, without members that are null.
 
     Raises ApiError: request_too_large, invalid_json (also for another Content-Type), invalid_type.
     """
-    return _kept(request, await _read_object(request, limit, "application/json"))
+    return _read_object(request, limit, "application/json")
 
 
-async def read_params(request: Request, limit: int) -> dict[str, Any]:
+def read_params(request: Request, limit: int) -> Awaitable[dict[str, Any]]:
     """The parameters of a request: JSON or multipart, by its Content-Type.
 
     Raises ApiError as `read_json` does: names that contradict each other are an invalid_type.
     """
     kind = given(request, b"content-type")
     if essence(kind) == _FORM:
-        return _kept(request, await _read_form(Body(request, limit), kind or ""))
-    return _kept(request, await _read_object(request, limit, f"application/json or {_FORM}"))
+        return _read_form(request, limit, kind or "")
+    return _read_object(request, limit, f"application/json or {_FORM}")
 
 
 def nested(fields: list[tuple[str, Leaf]]) -> dict[str, Any]:
@@ -67,11 +67,6 @@ def nested(fields: list[tuple[str, Leaf]]) -> dict[str, Any]:
         base, *keys = _path(name)
         groups.setdefault(base, []).append((tuple(keys), value))
     return {base: _nest(items, base) for base, items in groups.items()}
-
-
-def _kept(request: Request, params: dict[str, Any]) -> dict[str, Any]:
-    exchange_of(request).told(params)
-    return params
 
 
 async def _read_object(request: Request, limit: int, types: str) -> dict[str, Any]:
@@ -91,7 +86,8 @@ async def _read_object(request: Request, limit: int, types: str) -> dict[str, An
     if not isinstance(value, dict):
         raise invalid(f"The body must be an object, not {type_name(value)}.", code="invalid_type")
     if None in value.values():
-        return {name: one for name, one in value.items() if one is not None}
+        value = {name: one for name, one in value.items() if one is not None}
+    exchange_of(request).told(value)
     return value
 
 
@@ -137,7 +133,8 @@ class _Parts:
         self.ended = True
 
 
-async def _read_form(body: Body, kind: str) -> dict[str, Any]:
+async def _read_form(request: Request, limit: int, kind: str) -> dict[str, Any]:
+    body = Body(request, limit)
     boundary = parse_options_header(kind)[1].get(b"boundary")
     if not boundary:
         raise _broken("its Content-Type names no boundary")
@@ -152,7 +149,9 @@ async def _read_form(body: Body, kind: str) -> dict[str, Any]:
         raise _broken("its boundary or the headers of a part are broken") from exc
     if not parts.ended:
         raise _broken("it ends before its closing boundary")
-    return nested(parts.fields)
+    params = nested(parts.fields)
+    exchange_of(request).told(params)
+    return params
 
 
 def _field(headers: Mapping[bytes, bytes], data: bytes) -> tuple[str, Leaf]:

@@ -82,7 +82,10 @@ class Candidate:
 
 class Router:
     def __init__(self, config: Config, accounts: Mapping[str, Account]) -> None:
-        self._routes = config.models
+        self._routes = {
+            name: Resolved(name, route.targets, route.params, route.strict)
+            for name, route in config.models.items()
+        }
         self._weighted = frozenset(
             name
             for name, route in config.models.items()
@@ -120,7 +123,7 @@ class Router:
         """A route, as the config orders it, or `provider/model` at a configured provider."""
         route = self._routes.get(name)
         if route is not None:
-            return Resolved(name, route.targets, route.params, route.strict)
+            return route
         provider, slash, model = name.partition("/")
         usable = _MODEL.fullmatch(model) and not self._secrets.holds(model)  # it is logged
         if slash and provider in self._accounts and usable:

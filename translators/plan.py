@@ -108,7 +108,7 @@ def plan(
                 model, operation, Request(operation.method, operation.path, body), NOTHING_ORDERED
             )
     else:
-        body, dropped = _translated(operation, call, handled)
+        body, dropped = _translated(operation, names, call, handled)
     body = _with_options(operation, call, body)
     if operation.form or operation.read is not None:
         _check_files(operation, body)
@@ -130,18 +130,18 @@ def plan(
 
 
 def _translated(
-    operation: Operation, call: Call, handled: frozenset[str]
+    operation: Operation, names: "_Names", call: Call, handled: frozenset[str]
 ) -> tuple[JSON, list[str]]:
     """What the table makes of a call, and the names that could not be taken."""
     body = build(operation.table, call)
-    dropped = [name for name, value in body.items() if value is DROP]
-    if dropped:
-        dropped = [param_of(operation.table, name) for name in dropped]
+    dropped: list[str] = []
+    if DROP in body.values():
+        dropped = [param_of(operation.table, one) for one, value in body.items() if value is DROP]
         body = {name: value for name, value in body.items() if value is not DROP}
     if operation.open and operation.read is None:
         handled = frozenset()  # the gateway serves all of what passes through
-    body, left_out = _others(operation, call, body, handled)
-    return body, dropped + left_out
+    others, left_out = _others(operation, names, call, handled)
+    return {**others, **body} if others else body, dropped + left_out
 
 
 def _told(ordered: Ordered) -> Ordered:
@@ -181,10 +181,9 @@ def _wanted(operation: Operation, call: Call, name: str) -> str:
 
 
 def _others(
-    operation: Operation, call: Call, body: JSON, handled: frozenset[str]
+    operation: Operation, names: "_Names", call: Call, handled: frozenset[str]
 ) -> tuple[JSON, list[str]]:
     """What the table does not know: it travels on, is left out, or is refused."""
-    names = _names(operation)
     known, protected = names.known, names.protected
     others: JSON = {}
     dropped: list[str] = []
@@ -200,7 +199,7 @@ def _others(
             dropped.append(name)
         else:
             raise UnsupportedParameter(name, "this target cannot take it")
-    return ({**others, **body} if others else body), dropped
+    return others, dropped
 
 
 class _Names(NamedTuple):
