@@ -37,46 +37,35 @@ class Edge:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         exchange = scope["anygate"] = Exchange(self._service)
-        status = 0
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            if exchange.place is not None and exchange.place.ends_with(message):
+                await self._service.limiter.leave(exchange)
             if message["type"] == "http.response.start":
-                status = message["status"]
-                exchange.first_byte = exchange.age
+                exchange.status, exchange.first_byte = message["status"], exchange.age
                 message["headers"] = [*message["headers"], *_headers(exchange)]
-            if exchange.settles:
-                await self._settled(exchange, message, scope, send)
-            else:
                 await send(message)
+            elif exchange.delivers is None:
+                await send(message)
+            elif await deliver(message, turn_of(scope), send):
+                self._service.jobs.delivered(exchange.delivers)
 
         try:
             if (rates := self._admit(scope, exchange)) is not None:
                 await self._service.limiter.enter(exchange, rates)
             await self._app(scope, receive, answer)
         except (ClientGone, ClientDisconnect):
-            status = status or 499
+            exchange.status = exchange.status or 499
         except Exception as exc:
             error = tell(exc, exchange)
-            if status:
+            if exchange.status:
                 # Not the exception itself: the server logs it, with whatever it holds.
                 raise BrokenOff(exchange.id) from None
             await _send_error(error, answer)
         finally:
-            self._record(scope, exchange, status)
+            self._record(scope, exchange)
             if exchange.place is not None:  # its client has gone
                 await self._service.limiter.leave(exchange)
-
-    async def _settled(
-        self, exchange: Exchange, message: Message, scope: Scope, send: Send
-    ) -> None:
-        """Send a part of an answer at whose end something is settled."""
-        if exchange.place is not None and exchange.place.ends_with(message):
-            await self._service.limiter.leave(exchange)
-        if exchange.delivers is None or message["type"] == "http.response.start":
-            await send(message)
-        elif await deliver(message, turn_of(scope), send):
-            self._service.jobs.delivered(exchange.delivers)
 
     def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
@@ -90,8 +79,8 @@ class Edge:
             exchange.client = gate.client(headers)
         return exchange.client.rates if scope["method"] == "POST" else None
 
-    def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
-        seconds = exchange.age
+    def _record(self, scope: Scope, exchange: Exchange) -> None:
+        seconds, status = exchange.age, exchange.status
         try:
             self._service.metrics.answered(exchange, status, seconds)
             self._service.usage.record(exchange, status)

@@ -22,9 +22,9 @@ class Exchange:
 
     `given`: its headers, named in lower case; `headers`: of its answer, whatever that turns out to be;
     `delivers`: the id of the job whose outcome that answer tells; `tally`: of a request that passes through;
-    `place`: among those of its client that are under way, where they are limited; `first_byte`: seconds until
-    the answer's body began; `streamed`: that is events; `asked`: what its body holds, where the access log is
-    to tell it (`logged`).
+    `place`: among those of its client that are under way, where they are limited; `status`: of its answer, 0
+    before it has begun; `first_byte`: seconds until its body began; `streamed`: that is events; `asked`: what
+    the request's body holds, where the access log is to tell it (`logged`).
     """
 
     service: "Service"
@@ -40,6 +40,7 @@ class Exchange:
     route: str = ""
     tally: "Tally | None" = None
     place: "Place | None" = None
+    status: int = 0
     first_byte: float | None = None
     streamed: bool = False
     logged: bool = False

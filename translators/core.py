@@ -162,7 +162,9 @@ class Translator:
     def operation(self, model: str, capability: Capability, mode: str = "auto") -> Operation | None:
         """The operation of a native model, as `find` gave it; what the request brought is not needed."""
         place = (model, capability, mode)
-        found = self.found.get(place) or self._search(model, capability, mode)
+        if (known := self.found.get(place)) is not None:
+            return known
+        found = self._search(model, capability, mode)
         if found is not None:
             if len(self.found) >= _REMEMBERED:  # the models are what clients say
                 self.found.clear()

@@ -53,17 +53,19 @@ async def chat(
     )
     job = await place(request, wish)
     try:
-        return delivering(request, job, await _answer(request, job, params))
+        if flag(params, "stream"):
+            answer = await _streamed(request, job, params)
+        else:
+            found = await while_connected(request, ended(request, job))
+            answer = json_response(completion(_texts(found, params), **_head(found, params)))
+        return delivering(request, job, answer)
     except ApiError as exc:
         if exc.code in _ELSEWHERE and await _refused(request, job):
             return Next(exc)
         raise
 
 
-async def _answer(request: Request, job: Job, params: Params) -> Response:
-    if not flag(params, "stream"):
-        found = await while_connected(request, ended(request, job))
-        return json_response(completion(_texts(found, params), **_head(found, params)))
+async def _streamed(request: Request, job: Job, params: Params) -> Response:
     events = Each(_events(request, job, params))
     wait = exchange_of(request).service.keep_alive
     return EventStream(events, first=await while_connected(request, begun(events, wait)))
