@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from proxy.errors import Lost
-from proxy.jobs.outcome import ordered_price
+from proxy.pricing import ordered_price
 from proxy.routing import Candidate
 from proxy.store.money import believable
 

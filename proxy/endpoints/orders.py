@@ -14,8 +14,8 @@ from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of, given
 from proxy.jobs.notify import checked
-from proxy.jobs.outcome import ordered_price
 from proxy.limits import over_budget
+from proxy.pricing import ordered_price
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.store.base import Entry, Job
 from proxy.store.ids import new_id

@@ -13,7 +13,7 @@ from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fa
 from proxy.exchange import Exchange, exchange_of
 from proxy.failures import Failure, failure_of
 from proxy.health import Attempt
-from proxy.jobs.outcome import ordered_price
+from proxy.pricing import ordered_price
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.sse import EventStream, while_connected

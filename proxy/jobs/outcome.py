@@ -9,7 +9,6 @@ from proxy.config import Config
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor, unkeyed
-from proxy.routing import Candidate
 from proxy.store.money import believable
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
@@ -47,24 +46,6 @@ def dollars(cost: Cost | None, account: Account) -> float | None:
     if usd is None and price is not None and cost.credits is not None:
         usd = round(cost.credits * price, 6)
     return usd if usd is not None and believable(usd) else None
-
-
-def ordered_price(candidate: Candidate) -> float | None:
-    """USD known when a job is ordered: the config's price of the model, else the gateway's own list."""
-    plan, account = candidate.plan, candidate.account
-    prices = account.config.prices
-    price = prices.get(candidate.target.model) or prices.get(plan.model)
-    if price is None:
-        return plan.price
-    body = plan.request.body
-    text = next((body[k] for k in ("prompt", "text", "input") if isinstance(body.get(k), str)), "")
-    parts = (
-        (price.per_second, float(plan.ordered.seconds or 0)),
-        (price.per_image, 1.0),
-        (price.per_request, 1.0),
-        (price.per_1k_chars, len(text) / 1000),
-    )
-    return round(sum(each * number for each, number in parts if each is not None), 6)
 
 
 def wants_keeping(outcome: Outcome, config: Config) -> bool:

@@ -16,6 +16,7 @@ from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
 from proxy.jobs.notify import notify
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
+from proxy.pricing import with_result
 from proxy.store.base import NOTIFY, Due, Entry, Job
 from translators.core import Capability, Operation, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 _LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
-_CAPABILITIES = {
-    one.value: one for one in Capability
-}  # the enum's own way takes five times as long
+# To ask the enum itself takes five times as long.
+_CAPABILITIES = {one.value: one for one in Capability}
 _ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
 
 
@@ -130,10 +130,10 @@ class Poller:
             await self._jobs.change(job.id, failed, known=job)
         elif task.state is State.SUCCEEDED:
             outcome = await outcome_of(task, account, self._jobs.media, now)
-            cost = (
-                outcome.cost if outcome.cost is not None else _with_result(operation, entry, task)
-            )
-            outcome.task_id, outcome.cost = entry.task_id, cost
+            if outcome.cost is None:
+                models = job.target.partition("/")[2], job.native
+                outcome.cost = with_result(entry.cost, task, operation, account, *models)
+            outcome.task_id = entry.task_id
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed
             await self._jobs.change(job.id, change(due.index, outcome, now=now), known=job)
@@ -173,13 +173,6 @@ def pause_at(age: float, config: Config) -> float:
 def operation_of(job: Job, account: Account) -> Operation | None:
     """The row's operation that a job was made by."""
     return account.row.operation(job.native, _CAPABILITIES[job.capability], account.config.submit)
-
-
-def _with_result(operation: Operation, entry: Entry, task: Task) -> float | None:
-    """The cost booked so far with what the result adds by its length."""
-    if operation.result_price is None:
-        return entry.cost
-    return round((entry.cost or 0.0) + operation.result_price(task), 6)
 
 
 def _age(entry: Entry) -> float:

@@ -20,8 +20,9 @@ from proxy.failures import failure_of
 from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.answered import Refused, answered
-from proxy.jobs.outcome import dollars, ordered_price, outcome_of, redacted, wants_keeping
+from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
+from proxy.pricing import made_at_once, ordered_price
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Due, Job, StoreUnavailable
@@ -159,7 +160,7 @@ class Submitter:
             failed = transitions.failed(index, error, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         if cost is None:
-            cost = ordered_price(candidate)
+            cost = made_at_once(candidate, task)
         try:
             outcome = await outcome_of(task, account, self._jobs.media, now)
         except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt

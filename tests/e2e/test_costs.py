@@ -22,6 +22,7 @@ KLING = "klingai/kling-v3.0-t2v"
 TTS = "onysoft/elevenlabs/text-to-speech-multilingual-v2"
 FULL_HD = {"size": "1920x1080"}
 WORDS = "x" * 500
+CLIP = "https://example.com/clip.mp4"
 
 # Endpoint, target, what is said → USD.
 COSTS: list[tuple[str, str, dict[str, Any], float | None]] = [
@@ -61,6 +62,9 @@ COSTS: list[tuple[str, str, dict[str, Any], float | None]] = [
     (VIDEOS, f"aigate-shop/{KLING}", {}, 0.28),
     (VIDEOS, "aigate-shop/klingai/kling-v3.0-i2v", {"input_reference": A}, 0.5),
     (VIDEOS, "aigate-shop/openai/sora-2", {}, None),
+    (VIDEOS, f"aigate-shop/{KLING}", {"seconds": "5", "n": 3}, 1.05),
+    # Nobody knows how long an edit becomes: that is not free.
+    ("/v1/videos/edits", f"aigate-shop/{KLING}", {"video": CLIP}, None),
 ]
 PROVIDERS: dict[str, Any] = {
     "apiin-one": {"usd_per_credit": 0.005},
@@ -128,6 +132,35 @@ def test_a_text_costs_what_goes_in_and_what_comes_out(
     assert job["anygate"]["cost"] == 0.0012  # two thousand characters
     if not stream:
         assert answer.headers["x-anygate-cost"] == "0.0012"
+
+
+@pytest.mark.parametrize("price", [0.0, 0.01])
+def test_the_files_price_of_a_text_is_the_whole(
+    gateways: Sandbox, tmp_path: Path, price: float
+) -> None:
+    """It wins over the gateway's list, also over what that asks for the answer's length."""
+    prices = {"prices": {"text": {"per_request": price}}}
+    config = config_for(gateways, providers={"ai-gate-one": prices})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
+        messages = [{"role": "user", "content": WORDS}]
+        answer = posted(http, CHAT, model="ai-gate-one/text", messages=messages)
+        assert ended(http, answer.headers["x-anygate-job"])["anygate"]["cost"] == price
+
+
+def test_what_is_priced_by_an_unknown_length_holds_the_reserve(
+    gateways: Sandbox, tmp_path: Path
+) -> None:
+    """Seven cents a second of an edit whose seconds nobody knows: a budget of 30 cents has room for three."""
+    prices = {"prices": {KLING: {"per_second": 0.07}}}
+    config = config_for(gateways, providers={"aigate-shop": prices})
+    config["keys"] = [{"name": "web", "key": "sk-any-web", "budget_usd": 0.3}]
+    with (
+        proxy_in_thread(tmp_path, config) as proxy,
+        proxy.http(headers={"authorization": "Bearer sk-any-web"}) as http,
+    ):
+        body = {"model": f"aigate-shop/{KLING}", "prompt": "Snow", "video": CLIP}
+        codes = [http.post("/v1/videos/edits", json=body).status_code for _ in range(4)]
+    assert codes == [200, 200, 200, 429]
 
 
 def test_a_failed_task_costs_what_the_gateway_says(priced: Proxy, gateways: Sandbox) -> None:
