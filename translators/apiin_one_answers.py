@@ -36,16 +36,6 @@ _TYPES: Mapping[str, FaultKind] = {
     "rate_limit": FaultKind.RATE,
 }
 _RESULTS = ("response", "response_data", "images", "result", "output")
-_LINKS = (
-    "audio_url",
-    "audioUrl",
-    "video_url",
-    "videoUrl",
-    "url",
-    "image_url",
-    "imageUrl",
-    "images",
-)
 
 
 def refuse(answer: Answer) -> Fault | None:
@@ -166,10 +156,10 @@ def _assets(result: Any) -> tuple[Asset, ...]:
     if isinstance(result, list | tuple):
         return tuple(asset for one in result for asset in _assets(one))
     if not isinstance(result, Mapping):
-        return tuple(asset_of(link) for link in links_in(result, _LINKS))
+        return tuple(asset_of(link) for link in links_in(result))
     said = result.get("title")
     title = said if isinstance(said, str) and said else None
-    links = links_in(result, _LINKS)
+    links = links_in(result)
     covers = [one for one in links_in(result.get("image_url")) if links and one not in links]
     return (
         *(asset_of(link, title=title) for link in links),

@@ -172,7 +172,13 @@ def data_uri(source: Source) -> str:
     return f"data:{source.mime};base64,{base64.b64encode(source.data or b'').decode()}"
 
 
-LINKS = ("url", "video_url", "audio_url", "image_url", "urls")
+# What results call their links, the one that says most first: a track's picture is its cover.
+LINKS = (
+    *("audio_url", "audioUrl", "audio_urls", "audioUrls"),
+    *("video_url", "videoUrl", "video_urls", "videoUrls"),
+    *("url", "image_url", "imageUrl", "image_urls", "imageUrls"),
+    *("urls", "images", "videos", "result_urls", "resultUrls"),
+)
 
 
 def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:

@@ -66,11 +66,20 @@ def test_states_in_any_case(status: str, state: State) -> None:
         [{"video_url": "https://a/1.png"}],
         '["https://a/1.png"]',
         {"images": ["https://a/1.png"]},
+        {"urls": ["https://a/1.png"]},
+        {"audio_urls": ["https://a/1.png"]},
+        {"videoUrl": "https://a/1.png"},
     ],
 )
 def test_results_in_any_shape(status: str, response: Any) -> None:
     found = polled(task(status, response=response))
     assert found == Task(State.SUCCEEDED, "t", 100, assets=(Asset("https://a/1.png"),))
+
+
+def test_every_url_of_an_object_is_a_result() -> None:
+    two = ["https://a/1.mp3", "https://a/2.mp3"]
+    found = polled(task("SUCCESS", response={"urls": two, "image_url": []}))
+    assert found.assets == tuple(map(Asset, two))
 
 
 def test_tracks_have_covers_and_titles() -> None:
