@@ -12,6 +12,7 @@ from translators.core import JSON
 from translators.errors import MalformedReply
 from translators.looks import NEVER_NULL, ROLES, TIERS
 from translators.mending_parts import (
+    beyond_text,
     call_chunk,
     finish_reason,
     function_call,
@@ -109,6 +110,7 @@ def _message(message: Mapping[str, Any], id: str) -> JSON:
     made = _well_typed(message)
     made["role"] = "assistant"
     made["content"] = text_of(message.get("content"))
+    _keep_pictures(made, message)
     made["refusal"] = text_of(message.get("refusal"))
     if "tool_calls" in made:
         calls = enumerate(made["tool_calls"])
@@ -125,11 +127,19 @@ def _delta(delta: Mapping[str, Any]) -> JSON:
     for name in ("content", "refusal"):
         if name in made:
             made[name] = text_of(made[name])
+    _keep_pictures(made, delta)
     if "tool_calls" in made:
         made["tool_calls"] = [call_chunk(*one) for one in enumerate(made["tool_calls"])]
     if "function_call" in made:
         made["function_call"] = function_chunk(made["function_call"])
     return made
+
+
+def _keep_pictures(made: JSON, message: Mapping[str, Any]) -> None:
+    """What an image model has drawn, and was paid for, outlives the flattening of its content."""
+    if found := beyond_text(message.get("content")):
+        there = message.get("images")
+        made["images"] = [*(there if isinstance(there, list) else ()), *found]
 
 
 def _well_typed(message: Mapping[str, Any]) -> JSON:

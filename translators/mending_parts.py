@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from translators.core import JSON
+from translators.files import links_in
 from translators.looks import FINISH
 
 # Other APIs' words for why an answer ended: Gemini's, Anthropic's, Cohere's, TGI's, DeepSeek's. What was
@@ -73,6 +74,39 @@ def text_of(content: Any) -> str | None:
         texts = [one.get("text") for one in content if isinstance(one, Mapping)]
         return "".join(text for text in texts if isinstance(text, str))
     return str(content)
+
+
+def beyond_text(content: Any) -> list[JSON]:
+    """The pictures, clips and sounds among the parts of a message's content.
+
+    OpenAI's answers have words alone in `content`: what else a model has made belongs under `images`,
+    each picture as `{"type": "image_url", "image_url": {"url": …}}`.
+    """
+    parts = content if isinstance(content, list) else ()
+    wordless = (
+        one for one in parts if isinstance(one, Mapping) and not isinstance(one.get("text"), str)
+    )
+    return [made for one in wordless for made in _made_of(one)]
+
+
+def _made_of(part: Mapping[str, Any]) -> list[JSON]:
+    kind, links = str(part.get("type")), links_in(part)
+    if links:
+        drawn = "image" in kind or "image_url" in part
+        return [_picture(link) for link in links] if drawn else [dict(part)]
+    # Bytes within an object, as Gemini's and Anthropic's own interfaces have them.
+    for value in part.values():
+        if isinstance(value, Mapping) and isinstance(data := value.get("data"), str) and data:
+            if kind == "input_audio":
+                return [dict(part)]
+            types = (value.get(name) for name in ("mime_type", "mimeType", "media_type"))
+            mime = next((one for one in types if isinstance(one, str)), "image/png")
+            return [_picture(f"data:{mime};base64,{data}")]
+    return []
+
+
+def _picture(url: str) -> JSON:
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def index_of(holder: Mapping[str, Any], place: int) -> int:

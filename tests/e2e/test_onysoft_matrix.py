@@ -218,6 +218,24 @@ def test_speech_to_text(public: Proxy, gateways: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("shape", ["images", "content", "parts"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_chat_keeps_the_picture(
+    shared: Proxy,
+    gateways: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    shape: str,
+    stream: bool,
+) -> None:
+    monkeypatch.setattr(gateways["onysoft"], "image_shape", shape)
+    body = {"model": "onysoft/gemini-2.5-flash-image", "stream": stream}
+    with shared.http() as http:
+        said = posted(
+            http, "/v1/chat/completions", **body, messages=[{"role": "user", "content": "A cat"}]
+        )
+    assert said.text.count("data:image/png;base64," + base64.b64encode(PNG).decode()) == 1
+
+
+@pytest.mark.parametrize("shape", ["images", "content", "parts"])
 def test_gemini_draws_by_chat(
     shared: Proxy, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:

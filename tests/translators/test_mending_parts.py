@@ -159,6 +159,43 @@ def test_content_in_parts_is_joined() -> None:
     assert mended({"message": {"content": 7}})["choices"][0]["message"]["content"] == "7"
 
 
+LINK = "https://a/1.png"
+PICTURED = {"type": "image_url", "image_url": {"url": LINK}}
+
+
+@pytest.mark.parametrize(
+    ("part", "moved"),
+    [
+        (PICTURED, PICTURED),
+        ({"type": "image_url", "image_url": LINK}, PICTURED),
+        ({"type": "output_image", "url": LINK}, PICTURED),
+        (
+            {"inline_data": {"mime_type": "image/webp", "data": "eA=="}},
+            {"type": "image_url", "image_url": {"url": "data:image/webp;base64,eA=="}},
+        ),
+        (
+            {"type": "image", "source": {"type": "base64", "data": "eA=="}},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+        ),
+        ({"type": "video_url", "video_url": {"url": LINK}}, None),
+        ({"type": "input_audio", "input_audio": {"data": "eA==", "format": "mp3"}}, None),
+    ],
+)
+def test_a_picture_among_the_parts_is_kept_beside_the_words(part: Any, moved: Any) -> None:
+    moved = moved or part
+    content = [{"type": "text", "text": "here"}, part]
+    message = mended({"message": {"content": content}})["choices"][0]["message"]
+    assert (message["content"], message["images"]) == ("here", [moved])
+    assert mended_delta({"content": content})["delta"] == {"content": "here", "images": [moved]}
+    beside = mended_delta({"content": content, "images": [PICTURED]})["delta"]
+    assert beside["images"] == [PICTURED, moved]
+
+
+def test_what_was_thought_is_no_picture() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    assert mended_delta({"content": [thought]})["delta"] == {"content": ""}
+
+
 def test_logprobs() -> None:
     token = {"token": "a", "logprob": -1.0}
     given = {"content": [{**token, "top_logprobs": [token, 7]}, {}, 7], "refusal": [token]}
