@@ -18,7 +18,7 @@ from proxy.config import ConfigError
 from proxy.direct import direct
 from proxy.sniff import extension
 from translators.framing import Framer
-from translators.specs import from_text
+from translators.spelling import from_text
 
 Prompt = Annotated[str, typer.Argument(help="What to ask for; - reads standard input.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", help="A route, or provider/model.")]

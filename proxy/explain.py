@@ -17,7 +17,7 @@ from proxy.transport import Http1Transport
 from translators import TRANSLATORS
 from translators.core import Capability, FormText, Hosted, Params, Source
 from translators.options import options_in
-from translators.specs import from_text
+from translators.spelling import from_text
 
 _SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "Hello"}]},

@@ -17,10 +17,20 @@ OURS = [*PROXY, *ROWS_FOLDER, *sorted((ROOT / "proxy" / "sandbox").rglob("*.py")
 # A row's modules: its own, and those it is split into.
 ROWS = ("ai_gate_one", "aigate_shop", "apiin_one", "onysoft", "openai")
 # What every row may import; `openai` is what compatible rows build on.
-SHARED = {"values", "core", "specs", "fields", "convert", "files", "framing", "errors"}
+SHARED = {"values", "core", "specs", "fields", "convert", "files", "framing", "errors", "spelling"}
 SHARED |= {"textchat", "schemas", "openai", "openai_shapes", "mending", "looks"}
 # What the proxy may know of translators beside the table itself.
-SEEN_BY_PROXY = {"core", "errors", "plan", "options", "specs", "convert", "files", "fields"}
+SEEN_BY_PROXY = {
+    "core",
+    "errors",
+    "plan",
+    "options",
+    "specs",
+    "spelling",
+    "convert",
+    "files",
+    "fields",
+}
 SEEN_BY_PROXY |= {"framing", "textchat", "mending", "looks", "likeness"}
 
 

@@ -21,7 +21,7 @@ from translators.errors import (
     retry_after_in,
 )
 from translators.files import asset_of, links_in
-from translators.specs import from_text
+from translators.spelling import from_text
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(("pending", "queued", "waiting", "queueing", "submitted"), State.QUEUED),

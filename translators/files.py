@@ -10,7 +10,7 @@ import orjson
 from translators.core import JSON, Asset, Call, Capability, FormText, Hosted, Source
 from translators.errors import InvalidType, MalformedReply, UnsupportedValue
 from translators.fields import Convert
-from translators.specs import from_text
+from translators.spelling import from_text
 
 _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATACLASS
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)

@@ -22,7 +22,7 @@ from translators.errors import (
 )
 from translators.files import asset_of, links_in
 from translators.openai import progress_of, task_fault
-from translators.specs import from_text
+from translators.spelling import from_text
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(("pending", "queued", "queuing", "waiting", "submitted"), State.QUEUED),

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
-from translators.core import FormText, from_json
+from translators.core import FormText
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter, UnsupportedValue
+from translators.spelling import from_text, spelt
 
 _TWO_TO_63 = 1 << 63
 
@@ -108,7 +107,7 @@ class _Array:
         if self.most is not None and len(value) > self.most:
             raise UnsupportedValue(name, f"{len(value)} items", f"at most {self.most} items")
         if self.of is None:
-            return list(value)
+            return spelt(value)
         return [self.of.parse(f"{name}[{place}]", one) for place, one in enumerate(value)]
 
     def lists(self, value: Any) -> bool:
@@ -129,7 +128,7 @@ class _Mapping:
             if one not in value:
                 raise MissingParameter(f"{name}.{one}")
         if not self.of:
-            return dict(value)
+            return spelt(value)
         unknown = next((one for one in value if one not in self.of), None)
         if unknown is not None:
             raise UnsupportedParameter(f"{name}.{unknown}")
@@ -170,7 +169,7 @@ class _Either:
 @dataclass(frozen=True, slots=True)
 class _Anything:
     def parse(self, name: str, value: Any) -> Any:
-        return from_text(value) if isinstance(value, FormText) else value
+        return spelt(value)
 
     def lists(self, value: Any) -> bool:
         return True
@@ -201,11 +200,12 @@ def oneof(*values: Any) -> Spec:
 
 
 def array(of: Spec | None = None, most: int | None = None) -> Spec:
+    """A list; without `of`, of anything."""
     return _Array(of, most)
 
 
 def mapping(of: Mapping[str, Spec] | None = None, needs: tuple[str, ...] = ()) -> Spec:
-    """An object; with `of`, only these keys."""
+    """An object; with `of`, only these keys, without it any."""
     return _Mapping(of or {}, needs)
 
 
@@ -221,14 +221,6 @@ def either(*specs: Spec) -> Spec:
 
 def anything() -> Spec:
     return _Anything()
-
-
-def from_text(value: str) -> Any:
-    """A form's text as the JSON it spells (a number, `true`, a list, an object), else itself."""
-    try:
-        return from_json(str(value))  # orjson takes no subclass of str
-    except orjson.JSONDecodeError:
-        return str(value)
 
 
 def _number_in(value: Any, *, whole: bool) -> float | None:

@@ -13,7 +13,7 @@ from proxy.errors import ApiError, invalid
 from proxy.exchange import given
 from translators.core import JSON, FormText, Params, Source
 from translators.options import options_in
-from translators.specs import from_text
+from translators.spelling import from_text
 
 WAIT = 540.0  # seconds that a waiting endpoint waits for a client that names no timeout
 # What the endpoints that wait for pictures serve themselves: no target is asked for it.

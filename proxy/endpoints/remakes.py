@@ -17,7 +17,7 @@ from proxy.routing import Ask, Candidate
 from proxy.store.base import Job
 from translators.core import JSON, Capability, FormText, Source
 from translators.errors import TranslationError
-from translators.specs import from_text
+from translators.spelling import from_text
 
 _LARGEST = 256 << 20  # bytes of a video that is sent on
 _VIDEO = ("video",)

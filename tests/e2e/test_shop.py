@@ -54,6 +54,17 @@ def test_a_refusal_that_comes_late_is_a_failed_job(proxy: Proxy, gateways: Sandb
     assert error.code == "provider_rejected"
 
 
+@pytest.mark.parametrize("name", ["provider_options", "metadata"])
+def test_the_sdks_form_keeps_the_types_of_options(
+    proxy: Proxy, gateways: Sandbox, name: str
+) -> None:
+    said = {"cfg_scale": 0.65, "loop": True, "camera": {"zoom": 2, "move": "in"}}
+    with proxy.sdk() as client:
+        client.videos.create(**VIDEO, extra_body={name: said})
+    gateways["aigate.shop"].wait(lambda double: len(double.submits) == 1)
+    assert gateways["aigate.shop"].submits[0].body[name] == said
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_error_may_have_cost_something(
     gateways: Sandbox, tmp_path: Path, status: int

@@ -12,7 +12,7 @@ from translators import TRANSLATORS
 from translators.core import Answer, Call, Capability, Cost, FormText, Seen, Task, from_json
 from translators.errors import MalformedReply, TranslationError, message_in
 from translators.plan import plan
-from translators.specs import from_text
+from translators.spelling import from_text
 from translators.values import MAX_DEPTH
 
 

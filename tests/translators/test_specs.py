@@ -17,13 +17,13 @@ from translators.specs import (
     anything,
     array,
     boolean,
-    from_text,
     integer,
     mapping,
     number,
     oneof,
     text,
 )
+from translators.spelling import from_text
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,9 @@ from translators.specs import (
         (mapping(), {"a": 1}, {"a": 1}),
         (mapping({"a": integer()}), {"a": FormText("1")}, {"a": 1}),
         (mapping(), FormText('{"a": 1}'), {"a": 1}),
+        (array(), [FormText("1"), {"a": FormText("x")}], [1, {"a": "x"}]),
+        (mapping(), {"a": FormText("0.65"), "b": {"c": FormText("2")}}, {"a": 0.65, "b": {"c": 2}}),
+        (anything(), {"a": [FormText("true"), "true"]}, {"a": [True, "true"]}),
         (anything(), object, object),
         (anything(), FormText("[1]"), [1]),
         (anything(), FormText("word"), "word"),

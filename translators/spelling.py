@@ -1,0 +1,25 @@
+"""A form's texts: what they spell, where JSON would have had a type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from translators.core import FormText, from_json
+
+
+def from_text(value: str) -> Any:
+    """A form's text as the JSON it spells (a number, `true`, a list, an object), else itself."""
+    try:
+        return from_json(str(value))  # orjson takes no subclass of str
+    except orjson.JSONDecodeError:
+        return str(value)
+
+
+def spelt(value: Any) -> Any:
+    """A form's texts at any depth as what they spell, where no table knows their types."""
+    if isinstance(value, FormText):
+        return from_text(value)
+    if isinstance(value, Mapping):
+        return {name: spelt(one) for name, one in value.items()}
+    return [spelt(one) for one in value] if isinstance(value, list | tuple) else value
