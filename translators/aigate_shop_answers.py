@@ -89,9 +89,12 @@ def _asset(url: str, mime: Any = None) -> Asset:
 
 
 def balance(body: Any) -> JSON:
-    """`{balance}`, also under `data`, as a number or a numeric string."""
+    """`{balance}` or OpenAI's old credit_summary `{total_available}`, also under `data`, as a number or a
+    numeric string."""
     holder = body.get("data", body) if isinstance(body, Mapping) else body
-    value = holder.get("balance") if isinstance(holder, Mapping) else holder
+    value = holder
+    if isinstance(holder, Mapping):
+        value = holder.get("balance", holder.get("total_available"))
     try:
         return {"balance": None if value is None else float(value)}
     except (TypeError, ValueError) as exc:

@@ -278,6 +278,7 @@ def test_the_row() -> None:
     assert models.read({"data": [{"id": "m"}]}) == [{"id": "m"}]
     assert balance.read({"balance": "1.5"}) == {"balance": 1.5}
     assert balance.read({"data": {"balance": 2}}) == {"balance": 2.0}
+    assert balance.read({"total_available": 3.5, "total_granted": 9}) == {"balance": 3.5}
     assert balance.read({}) == {"balance": None}
     with pytest.raises(MalformedReply):
         balance.read({"balance": "much"})
