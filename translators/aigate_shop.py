@@ -5,14 +5,20 @@ What happens at `POST /videos` and to task ids is not on the page; the shapes re
 whose server this one seems to be.
 """
 
-import base64
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from translators import openai
 from translators.aigate_shop_answers import LINK_LIVES, balance, read, read_poll
+from translators.aigate_shop_media import (
+    PICTURES,
+    Base64,
+    Media,
+    clip,
+    prompt,
+    prompt_with_video,
+    unless,
+)
 from translators.convert import choice, ratio, seconds_of, tier
 from translators.core import (
     Answer,
@@ -25,98 +31,11 @@ from translators.core import (
     Query,
     Translator,
 )
-from translators.errors import (
-    Fault,
-    InvalidType,
-    MissingParameter,
-    UnsupportedParameter,
-    UnsupportedValue,
-)
-from translators.fields import DROP, MODEL, OPTIONS, Convert, Table, extra, take
-from translators.files import inline, one_source
+from translators.errors import Fault
+from translators.fields import MODEL, OPTIONS, Table, extra, take
 from translators.specs import boolean, integer, mapping, number, oneof, text
 
-# Names for one and the same: the page has each of them once.
-_PICTURES = (
-    "input_image",
-    "image_url",
-    "image",
-    "input_image_url",
-    "input_image_b64",
-    "prompt.image",
-)
-_CLIPS = ("input_video", "input_video_b64")
-_OPTIONS = ("provider_options", "metadata")
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
-# Any file goes along as a data URL: the page names no limit.
-_inline = one_source(inline(sys.maxsize, many=False))
-
-
-@dataclass(frozen=True, slots=True)
-class _Media:
-    """A picture or video as the page has it: "URL, data URL, or another value supported by the model"."""
-
-    def parse(self, name: str, value: Any) -> Any:
-        if isinstance(value, str):
-            return text(low=1).parse(name, value)
-        return _inline(value, Call(Capability.VIDEO, "", {}))
-
-    def lists(self, value: Any) -> bool:
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Base64:
-    """At least one byte, in base64."""
-
-    def parse(self, name: str, value: Any) -> Any:
-        try:
-            if not base64.b64decode(text(low=1).parse(name, value), validate=True):
-                raise ValueError("nothing in it")
-        except InvalidType:
-            raise
-        except ValueError as exc:
-            raise UnsupportedValue(name, value, "base64") from exc
-        return str(value)
-
-    def lists(self, value: Any) -> bool:
-        return isinstance(value, str)
-
-
-_SAID = mapping({"text": text(low=1), "image": _Media()}, ("text", "image"))
-
-
-def _prompt(value: Any, call: Call) -> Any:
-    """A string, or the page's `{text, image}`."""
-    if isinstance(value, str):
-        said, made = set(call.params), str(value)
-    elif not isinstance(value, Mapping):
-        raise InvalidType("prompt", "string or object {text, image}", value)
-    else:
-        said, made = {*call.params, "prompt.image"}, _SAID.parse("prompt", value)
-    if call.options:
-        said.add("provider_options")
-    for names in (_PICTURES, _CLIPS, _OPTIONS):
-        first, *more = [name for name in names if name in said] or [""]
-        if more:
-            raise UnsupportedParameter(more[0], f"'{first}' says it already")
-    return made
-
-
-def _unless(others: tuple[str, ...]) -> Convert:
-    """A file as it goes along, unless one is given under a name of the gateway's own."""
-
-    def convert(value: Any, call: Call) -> Any:
-        return DROP if any(name in call.params for name in others) else _inline(value, call)
-
-    return convert
-
-
-def _prompt_with_video(value: Any, call: Call) -> Any:
-    # Without its video an edit would be sold as a new clip.
-    if not any(call.params.get(name) for name in ("video", "input_video", "input_video_b64")):
-        raise MissingParameter("video")
-    return _prompt(value, call)
 
 
 def _duration(value: Any, call: Call) -> float:
@@ -127,14 +46,14 @@ def _duration(value: Any, call: Call) -> float:
 
 VIDEO: Table = {
     "model": MODEL,
-    "prompt": take("prompt", _prompt),
-    "input_image": take("input_reference", _unless(_PICTURES), native=_Media()),
-    "image_url": extra(_Media()),
-    "image": extra(_Media()),
-    "input_image_url": extra(_Media()),
-    "input_image_b64": extra(_Base64()),
-    "input_video": extra(_Media()),
-    "input_video_b64": extra(_Base64()),
+    "prompt": take("prompt", prompt),
+    "input_image": take("input_reference", unless(PICTURES), native=Media()),
+    "image_url": extra(Media()),
+    "image": extra(Media()),
+    "input_image_url": extra(Media()),
+    "input_image_b64": extra(Base64()),
+    "input_video": take((), clip(carried=False)),
+    "input_video_b64": take("input_video", clip(carried=True), native=Base64()),
     "duration": take("seconds", _duration, native=number(1)),
     "resolution": take("size", tier("480p", "720p", "1080p", "4K"), native=text(low=1)),
     "aspect_ratio": take("size", ratio(*_RATIOS), native=oneof(*_RATIOS)),
@@ -153,8 +72,9 @@ VIDEO: Table = {
 }
 VIDEO_EDIT: Table = {
     **VIDEO,
-    "prompt": take("prompt", _prompt_with_video),
-    "input_video": take("video", _unless(_CLIPS), native=_Media()),
+    "prompt": take("prompt", prompt_with_video),
+    "input_video": take("video", clip(carried=False)),
+    "input_video_b64": take(("input_video", "video"), clip(carried=True), native=Base64()),
 }
 
 

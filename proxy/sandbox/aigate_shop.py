@@ -35,7 +35,7 @@ FIELDS: Fields = {
     ),
     **dict.fromkeys(PICTURES[:-1], SOURCE),
     "input_image_b64": c.base64_data,
-    "input_video": SOURCE,
+    "input_video": c.url,  # data URLs are said of source images only
     "input_video_b64": c.base64_data,
     "duration": c.number(1),
     "resolution": c.matching(r"480p|720p|1080p|4K|[1-9]\d*x[1-9]\d*", "720p, 4K or 1280x720"),

@@ -194,7 +194,7 @@ def test_a_kept_video_is_a_source_after_its_link_has_died(
         double.files.expired = True
         posted(http, f"/v1/videos/{job['id']}/remix", prompt="A dog")
         posted(http, "/v1/videos/edits", prompt="Snow", video={"id": job["id"]})
-    sources = [one.body["input_video"].partition(",")[2] for one in double.submits[1:]]
+    sources = [one.body["input_video_b64"] for one in double.submits[1:]]
     assert sources == [base64.b64encode(video).decode()] * 2
 
 

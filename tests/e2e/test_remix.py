@@ -60,7 +60,7 @@ def test_a_source_goes_along_where_it_is_taken(public: Proxy, gateways: Sandbox)
         check("POST", f"/videos/{first}/remix", 200, answer.json())
         assert ended(http, answer.json()["id"])["remixed_from_video_id"] == first
     body = sent(double)
-    clip = base64.b64decode(body.pop("input_video").partition(",")[2])
+    clip = base64.b64decode(body.pop("input_video_b64"), validate=True)
     assert clip[4:8] == b"ftyp"
     assert body == {
         "model": MODEL,

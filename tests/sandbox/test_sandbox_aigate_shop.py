@@ -79,6 +79,8 @@ async def test_several_videos_have_links_of_their_own(double):
         {"prompt": {"text": "a", "image": "https://a.b/c", "video": "x"}},
         {"input_image": "https://a.b/c", "image_url": "https://a.b/c"},
         {"input_image_b64": "?"},
+        {"input_video": "data:video/mp4;base64,eA=="},
+        {"input_video_b64": "data:video/mp4;base64,eA=="},
         {"provider_options": {}, "metadata": {}},
         {"size": "1280x720"},
     ],

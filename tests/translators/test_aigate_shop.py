@@ -242,15 +242,31 @@ def test_options_are_a_field_of_their_own_and_unknown_parameters_refused() -> No
 def test_edits_and_extensions_bring_their_video(kind: str) -> None:
     assert sent(kind, video={"url": URL}) == {"input_video": URL}
     clip = Source(data=b"x", mime="video/mp4")
-    assert sent(kind, video=clip, seconds="4") == {
-        "input_video": "data:video/mp4;base64,eA==",
-        "duration": 4,
-    }
+    assert sent(kind, video=clip, seconds="4") == {"input_video_b64": "eA==", "duration": 4}
+    assert sent(kind, video="data:video/mp4;base64,eA==") == {"input_video_b64": "eA=="}
     assert sent(kind, input_video="clip-7") == {"input_video": "clip-7"}
     assert sent(kind, input_video_b64="eA==") == {"input_video_b64": "eA=="}
     with pytest.raises(MissingParameter) as missing:
         sent(kind)
     assert missing.value.param == "video"
+
+
+def test_the_bytes_of_a_video_have_a_field_of_their_own() -> None:
+    clip = Source(data=b"x", mime="video/mp4")
+    for name, value in (
+        ("input_video", clip),
+        ("input_video", "data:video/mp4;base64,eA=="),
+        ("input_video_b64", clip),
+    ):
+        assert sent(**{name: value}) == {"input_video_b64": "eA=="}
+    assert sent(input_video={"url": URL}) == {"input_video": URL}
+    made = planned("video_edit", prompt="p", video=URL, input_video_b64="eA==")
+    assert made.request.body == {"model": "m", "prompt": "p", "input_video_b64": "eA=="}
+    assert made.dropped == ("video",)
+    for wrong in (7, [clip, clip], "data:video/mp4;base64,?", ""):
+        with pytest.raises((InvalidType, UnsupportedValue)) as refused:
+            sent(input_video=wrong)
+        assert refused.value.param == "input_video"
 
 
 def test_chat_and_embeddings_are_openais() -> None:
