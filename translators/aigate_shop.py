@@ -19,7 +19,7 @@ from translators.aigate_shop_media import (
     prompt_with_video,
     unless,
 )
-from translators.convert import choice, ratio, seconds_of, tier
+from translators.convert import in_pixels, ratio, respelt, seconds_of, tier
 from translators.core import (
     Answer,
     Call,
@@ -32,10 +32,21 @@ from translators.core import (
     Translator,
 )
 from translators.errors import Fault
-from translators.fields import MODEL, OPTIONS, Table, extra, take
+from translators.fields import ABSENT, DROP, MODEL, OPTIONS, Table, extra, take
 from translators.specs import boolean, integer, mapping, number, oneof, text
 
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
+
+
+_ratio = ratio(*_RATIOS)
+
+
+def _shape(value: Any, call: Call) -> Any:
+    """The ratio of `size`; pixels that the client says by `resolution` have their own."""
+    said = call.params.get("resolution")
+    if in_pixels(said) and value != "auto":
+        return _ratio(said, call)
+    return ABSENT if call.params.get("size") is None else _ratio(value, call)
 
 
 def _duration(value: Any, call: Call) -> float:
@@ -44,6 +55,10 @@ def _duration(value: Any, call: Call) -> float:
     return int(wanted) if wanted == int(wanted) else max(wanted, 1)
 
 
+_QUALITIES = {
+    **{"low": "draft", "medium": "std", "standard": "std", "high": "pro", "hd": "pro"},
+    "auto": DROP,
+}
 VIDEO: Table = {
     "model": MODEL,
     "prompt": take("prompt", prompt),
@@ -56,11 +71,10 @@ VIDEO: Table = {
     "input_video_b64": take("input_video", clip(carried=True), native=Base64()),
     "duration": take("seconds", _duration, native=number(1)),
     "resolution": take("size", tier("480p", "720p", "1080p", "4K"), native=text(low=1)),
-    "aspect_ratio": take("size", ratio(*_RATIOS), native=oneof(*_RATIOS)),
+    "aspect_ratio": take(("size", "resolution"), _shape, native=oneof(*_RATIOS)),
     "quality": take(
         "quality",
-        choice({"low": "draft", "medium": "std", "standard": "std", "high": "pro", "hd": "pro"}),
-        native=oneof("draft", "std", "pro"),
+        respelt(_QUALITIES, text(low=1), "quality"),
     ),
     "audio": extra(boolean()),
     "n": extra(integer(1)),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from translators.core import Call, Capability, Source
+from translators.core import Call, Capability, FormText, Source
 from translators.errors import (
     InvalidType,
     MissingParameter,
@@ -19,6 +19,7 @@ from translators.errors import (
 from translators.fields import ABSENT, DROP, Convert
 from translators.files import inline, one_source, sources
 from translators.specs import mapping, text
+from translators.spelling import from_text
 
 # Names for one and the same: the page has each of them once.
 PICTURES = (
@@ -68,19 +69,17 @@ class Base64:
         return isinstance(value, str)
 
 
+_BOTH = {"text", "image"}
 _SAID = mapping({"text": text(low=1), "image": Media()}, ("text", "image"))
 
 
 def prompt(value: Any, call: Call) -> Any:
     """A string, or the page's `{text, image}`."""
-    if isinstance(value, str):
-        said, made = set(call.params), str(value)
-    elif not isinstance(value, Mapping):
+    value = _spoken(value)
+    if not isinstance(value, str | Mapping):
         raise InvalidType("prompt", "string or object {text, image}", value)
-    else:
-        said, made = {*call.params, "prompt.image"}, _SAID.parse("prompt", value)
-    if call.options:
-        said.add("provider_options")
+    made = str(value) if isinstance(value, str) else _SAID.parse("prompt", value)
+    said = _said(call)
     for names in (PICTURES, CLIPS, _OPTIONS):
         first, *more = [name for name in names if name in said] or [""]
         if more:
@@ -88,11 +87,27 @@ def prompt(value: Any, call: Call) -> Any:
     return made
 
 
+def _spoken(value: Any) -> Any:
+    """A form's text as the object that it spells; other JSON is words, by which some models are prompted."""
+    spells = from_text(value) if isinstance(value, FormText) else value
+    return spells if isinstance(spells, Mapping) and spells.keys() == _BOTH else value
+
+
+def _said(call: Call) -> set[str]:
+    """The names under which the client says something, those within others' values included."""
+    said = {name for name, value in call.params.items() if value is not None}
+    if isinstance(_spoken(call.params.get("prompt")), Mapping):
+        said.add("prompt.image")
+    if call.options:
+        said.add("provider_options")
+    return said
+
+
 def unless(others: tuple[str, ...]) -> Convert:
     """A file as it goes along, unless one is given under a name of the gateway's own."""
 
     def convert(value: Any, call: Call) -> Any:
-        return DROP if any(name in call.params for name in others) else _inline(value, call)
+        return _inline(value, call) if _said(call).isdisjoint(others) else DROP
 
     return convert
 

@@ -11,6 +11,7 @@ from typing import Any
 from translators.core import Call
 from translators.errors import InvalidType, UnsupportedValue
 from translators.fields import ABSENT, DROP, Convert
+from translators.specs import Spec
 
 Allowed = Mapping[str, tuple[Any, ...]]
 
@@ -27,6 +28,11 @@ def size_of(value: Any, param: str = "size") -> tuple[int, int] | None:
     if not found:
         raise UnsupportedValue(param, value, "auto, or WIDTHxHEIGHT such as 1280x720")
     return int(found[1]), int(found[2])
+
+
+def in_pixels(value: Any) -> bool:
+    """Whether a resolution is said as WIDTHxHEIGHT."""
+    return isinstance(value, str) and _SIZE.fullmatch(value) is not None
 
 
 def ratio(*allowed: str) -> Convert:
@@ -144,6 +150,19 @@ def choice(table: Mapping[Any, Any], otherwise: Any = DROP) -> Convert:
 
     def convert(value: Any, call: Call) -> Any:
         return table.get(value, otherwise) if isinstance(value, str | int | float) else otherwise
+
+    return convert
+
+
+def respelt(table: Mapping[str, Any], native: Spec, param: str) -> Convert:
+    """OpenAI's words through a table; any other value is the gateway's own, as `native` takes it.
+
+    For what a page gives examples of ("for example draft, std, or pro") where OpenAI has words too.
+    """
+
+    def convert(value: Any, call: Call) -> Any:
+        known = isinstance(value, str) and value in table
+        return table[value] if known else native.parse(param, value)
 
     return convert
 

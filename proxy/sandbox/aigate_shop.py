@@ -42,7 +42,7 @@ FIELDS: Fields = {
     "aspect_ratio": c.choice("16:9", "9:16", "1:1", "4:3", "3:4"),
     "n": c.integer(1, 10),
     "audio": c.boolean,
-    "quality": c.choice("draft", "std", "pro"),
+    "quality": c.text(1),  # "for example draft, std, or pro when supported by the model"
     "negative_prompt": c.text(),
     "seed": c.integer(),
     "user": c.text(),

@@ -72,7 +72,7 @@ async def test_several_videos_have_links_of_their_own(double):
         {"resolution": "720"},
         {"aspect_ratio": "21:9"},
         {"audio": "false"},
-        {"quality": "high"},
+        {"quality": 1},
         {"seed": 1.5},
         {"n": 0},
         {"prompt": {"text": "a"}},

@@ -113,6 +113,14 @@ def test_sizes_beyond_4k_and_native_ones() -> None:
         "resolution": "1234x567",
         "aspect_ratio": "16:9",
     }
+    assert sent(size="720x1280", resolution="1920x1080") == {
+        "resolution": "1920x1080",
+        "aspect_ratio": "16:9",
+    }
+    assert sent(resolution="1080x1920") == {"resolution": "1080x1920", "aspect_ratio": "9:16"}
+    assert sent(size="720x1280", resolution="4K") == {"resolution": "4K", "aspect_ratio": "9:16"}
+    assert sent(resolution="4K") == {"resolution": "4K"}
+    assert sent(resolution="max") == {"resolution": "max"}
     assert sent(aspect_ratio="3:4") == {"aspect_ratio": "3:4"}
     with pytest.raises(UnsupportedValue, match="16:9, 9:16, 1:1, 4:3, 3:4"):
         sent(aspect_ratio="21:9")
@@ -129,6 +137,7 @@ def test_sizes_beyond_4k_and_native_ones() -> None:
         ("draft", "draft"),
         ("std", "std"),
         ("pro", "pro"),
+        ("master", "master"),  # the page: "for example draft, std, or pro"
     ],
 )
 def test_quality(said: str, native: str) -> None:
@@ -221,6 +230,10 @@ def test_prompts() -> None:
         "model": "m",
         "prompt": {"text": "go", "image": "data:image/png;base64,eA=="},
     }
+    said = planned(prompt=FormText('{"text": "go", "image": "https://a/b"}')).request
+    assert said.body == {"model": "m", "prompt": {"text": "go", "image": "https://a/b"}}
+    for words in ('{"scene": "a cat"}', "{go}", '["a"]'):  # some models are prompted in JSON
+        assert planned(prompt=FormText(words)).request.body == {"model": "m", "prompt": words}
     with pytest.raises(InvalidType, match="string or object"):
         planned(prompt=7)
     with pytest.raises(MissingParameter):
@@ -318,4 +331,8 @@ def test_what_has_several_names_comes_under_one_of_them(given: Any, param: str) 
 def test_a_picture_under_the_gateways_own_name_wins() -> None:
     made = planned(prompt="p", input_reference=URL, image_url="asset-7")
     assert made.request.body == {"model": "m", "prompt": "p", "image_url": "asset-7"}
+    assert made.dropped == ("input_reference",)
+    said = {"text": "go", "image": URL}
+    made = planned(prompt=said, input_reference=URL)
+    assert made.request.body == {"model": "m", "prompt": said}
     assert made.dropped == ("input_reference",)
