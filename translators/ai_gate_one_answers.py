@@ -10,7 +10,7 @@ from typing import Any
 
 from translators import openai
 from translators.core import JSON, Answer, Call, Poll, Seen, State, Task
-from translators.errors import Fault, MalformedReply
+from translators.errors import Fault, MalformedReply, message_in
 from translators.files import asset_of
 
 _FAILED = ("fail", "failed", "error")
@@ -31,7 +31,7 @@ def read(answer: Answer, call: Call) -> Task:
     """A submit's answer `{"taskId": "…"}`; a failure without a taskId has surely taken nothing."""
     id = _task_id(answer.body)
     if id is None and _failed(answer.body):
-        return Task(State.FAILED, fault=replace(openai.task_fault(answer.body), certain=True))
+        return Task(State.FAILED, fault=replace(_fault(answer.body), certain=True))
     if id is None:
         raise MalformedReply("The gateway's answer holds no taskId.")
     return _task(answer.body, id)
@@ -49,7 +49,7 @@ def read_result(answer: Answer, seen: Seen) -> Task:
 def _task(body: Any, id: str) -> Task:
     holder = body if isinstance(body, dict) else {}
     if _failed(holder):
-        return Task(State.FAILED, id, fault=openai.task_fault(holder))
+        return Task(State.FAILED, id, fault=_fault(holder))
     if isinstance(url := holder.get("url"), str) and url:
         return Task(State.SUCCEEDED, id, 100, assets=(asset_of(url),))
     if isinstance(text := holder.get("data"), str):
@@ -64,6 +64,14 @@ def _failed(body: Any) -> bool:
         return True
     words = body.get("type"), body.get("status")
     return words != (None, None) and any(str(word).lower() in _FAILED for word in words)
+
+
+def _fault(body: JSON) -> Fault:
+    """A failure's words: under one of the usual names, else in `data`, where a text would be."""
+    words = body.get("data")
+    if message_in(body) is None and isinstance(words, str):
+        body = {**body, "message": words}
+    return openai.task_fault(body)
 
 
 def _task_id(body: Any) -> str | None:

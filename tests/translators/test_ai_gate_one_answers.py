@@ -1,5 +1,6 @@
 """ai-gate.one's answers: done, failed, pending and refused, in every known shape."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -88,6 +89,15 @@ def test_failed(body: Any) -> None:
 
 
 def test_a_failure_speaks_the_gateways_words_and_may_be_the_policys() -> None:
+    for name in ("message", "data"):
+        body = {"type": "Fail", name: "the model broke"}
+        broken = Fault(FaultKind.FAILED, "the model broke", certain=False, code="Fail")
+        assert polled(answered(body)).fault == broken
+        assert submitted(body).fault == replace(broken, certain=True)
+        blocked = polled(answered({"type": "Fail", name: "Blocked by content policy"})).fault
+        assert blocked and blocked.kind is FaultKind.MODERATED
+    both = polled(answered({"type": "Fail", "data": "x", "error": "why"})).fault
+    assert both and both.message == "why"
     task = polled(answered({"type": "Fail", "message": "Blocked by content policy"}))
     assert task.fault == Fault(
         FaultKind.MODERATED, "Blocked by content policy", certain=False, code="Fail"
