@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from translators.core import Call, Capability, Params
-from translators.errors import MissingParameter, UnsupportedEndpoint
-from translators.fields import ABSENT, Convert, Table, take
+from translators.errors import MissingParameter, UnsupportedEndpoint, UnsupportedParameter
+from translators.fields import ABSENT, DROP, Convert, Table, take
 from translators.files import inline, one_source
 
 MAX_REQUEST = 10_000_000  # "Maximum total request size: 10 MB"
@@ -78,15 +78,32 @@ def family(model: str, capability: Capability, params: Params) -> str:
     return model
 
 
+def native_name(call: Call) -> str | None:
+    """The gateway's own name under which the client gives its pictures.
+
+    Raises UnsupportedParameter for a second one: either's picture would be lost from a paid result.
+    """
+    said = [name for name in NATIVE if call.params.get(name)]
+    if len(said) > 1:
+        raise UnsupportedParameter(said[1], f"'{said[0]}' says it already")
+    return said[0] if said else None
+
+
+def _yielding(value: Any, call: Call) -> Any:
+    """OpenAI's name for a picture is no field; where a native name wins over it, that is said."""
+    return ABSENT if native_name(call) is None else DROP
+
+
 def _general(*, many: bool) -> Convert:
     """One picture goes under `image_url`, several under `image_urls`; a name the client says wins."""
-    own, other = ("image_urls", "image_url") if many else ("image_url", "image_urls")
+    own = "image_urls" if many else "image_url"
 
     def convert(value: Any, call: Call) -> Any:
-        if call.params.get(own) is not None:
-            return (MANY if many else ONE)(value, call)
+        said = native_name(call)
+        if said is not None:
+            return (MANY if many else ONE)(value, call) if said == own else ABSENT
         links = MANY(value, call)
-        if call.params.get(other) is not None or many != (len(links) > 1):
+        if many != (len(links) > 1):
             return ABSENT
         return links if many else links[0]
 
@@ -96,13 +113,20 @@ def _general(*, many: bool) -> Convert:
 def pictures(name: str, convert: Convert) -> Table:
     """A model's own field for pictures; the general names may be said instead."""
     others = (one for one in ("image_urls", "image_url", *REFERENCES) if one != name)
-    return {name: take(tuple(others), convert)}
+
+    def converted(value: Any, call: Call) -> Any:
+        native_name(call)
+        return convert(value, call)
+
+    return {name: take(tuple(others), converted), **YIELDING}
 
 
 MANY = inline(MAX_REQUEST, many=True)
 ONE = one_source(inline(MAX_REQUEST, many=False))
 RATIOS = ("16:9", "9:16", "1:1")
+YIELDING: Table = {name: take(name, _yielding) for name in REFERENCES}
 ANY_PICTURES: Table = {
     "image_url": take(("image_urls", *REFERENCES), _general(many=False)),
     "image_urls": take(("image_url", *REFERENCES), _general(many=True)),
+    **YIELDING,
 }

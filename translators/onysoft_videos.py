@@ -10,19 +10,31 @@ from typing import Any
 
 from translators.convert import ratio, seconds, size_of, tier, whole
 from translators.core import Call
+from translators.errors import MissingParameter
 from translators.fields import ABSENT, MODEL, Table, extra, take
 from translators.files import hosted_url, one_source, sources
-from translators.onysoft_models import ANY_PICTURES, MANY, ONE, RATIOS, REFERENCES, pictures
+from translators.onysoft_models import (
+    ANY_PICTURES,
+    MANY,
+    ONE,
+    RATIOS,
+    REFERENCES,
+    YIELDING,
+    native_name,
+    pictures,
+)
 from translators.specs import array, boolean, oneof, text
 
 _REFERENCES = "REFERENCE_2_VIDEO"
+_VEO_PICTURES = ("image_urls", "image_url", *REFERENCES)
 
 
 def _is_reference(call: Call) -> bool:
     """Whether Veo makes a video after references, not from a first frame: several, or so said."""
-    said = next((v for n in ("image_urls", *REFERENCES) if (v := call.params.get(n))), None)
-    named = call.params.get("imageUrls") or call.params.get("generationType") == _REFERENCES
-    return bool(named) or (said is not None and len(sources(said, "input_reference")) > 1)
+    if native_name(call) == "imageUrls" or call.params.get("generationType") == _REFERENCES:
+        return True
+    said = next((v for n in _VEO_PICTURES if (v := call.params.get(n))), None)
+    return said is not None and len(sources(said, "input_reference")) > 1
 
 
 def _veo_references(value: Any, call: Call) -> Any:
@@ -34,6 +46,10 @@ def _veo_frame(value: Any, call: Call) -> Any:
 
 
 def _veo_mode(value: Any, call: Call) -> Any:
+    if call.params.get("generationType") is not None:
+        oneof(_REFERENCES).parse("generationType", call.params["generationType"])
+        if not any(call.params.get(name) for name in ("imageUrls", *_VEO_PICTURES)):
+            raise MissingParameter("input_reference")
     return _REFERENCES if _is_reference(call) else ABSENT
 
 
@@ -102,10 +118,9 @@ VIDEOS: Mapping[str, Table] = {
     "veo3*": {
         **_VIDEO,
         "image_url": take(("image_urls", *REFERENCES), _veo_frame),
-        "imageUrls": take(("image_urls", *REFERENCES), _veo_references),
-        "generationType": take(
-            ("imageUrls", "image_urls", *REFERENCES), _veo_mode, native=oneof(_REFERENCES)
-        ),
+        "imageUrls": take(_VEO_PICTURES, _veo_references),
+        "generationType": take(("imageUrls", *_VEO_PICTURES), _veo_mode),
+        **YIELDING,
     },
     "*text-to-video*": _VIDEO,
     "*image-to-video*|kling*": {**_VIDEO, **ANY_PICTURES},

@@ -7,7 +7,12 @@ import pytest
 
 from tests.translators.rowbench import Bench
 from translators.core import FormText, Ordered, Request, Source
-from translators.errors import MissingParameter, TranslationError, UnsupportedValue
+from translators.errors import (
+    MissingParameter,
+    TranslationError,
+    UnsupportedParameter,
+    UnsupportedValue,
+)
 from translators.onysoft import ROW
 
 A, B = "https://example.com/a.png", "https://example.com/b.png"
@@ -81,6 +86,40 @@ def test_veo_takes_references_by_a_mode() -> None:
     assert sent("video", "veo3_fast", imageUrls=[A]) == {"imageUrls": [A], **mode}
     assert sent("video", "veo3", input_reference=PICTURE) == {"image_url": INLINE}
     assert sent("video", "veo3", imageUrls=[A, B], **mode) == {"imageUrls": [A, B], **mode}
+    for one in ("image_url", "input_reference"):
+        assert sent("video", "veo3", **{one: A}, **mode) == {"imageUrls": [A], **mode}
+    assert sent("video", "veo3", image_url=[A, B]) == {"imageUrls": [A, B], **mode}
+    with pytest.raises(MissingParameter) as raised:
+        sent("video", "veo3", **mode)
+    assert raised.value.param == "input_reference"
+    with pytest.raises(UnsupportedValue):
+        sent("video", "veo3", generationType="TEXT_2_VIDEO", image_url=A)
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("veo3", ("image_url", "image_urls")),
+        ("veo3", ("image_url", "imageUrls")),
+        ("kling-2.6/image-to-video", ("image_url", "image_urls")),
+        ("runway_gen4_turbo", ("image_url", "imageUrl")),
+        ("newcomer", ("image_url", "image_urls")),
+    ],
+)
+def test_two_native_names_for_pictures_are_refused(model: str, names: tuple[str, str]) -> None:
+    with pytest.raises(UnsupportedParameter) as raised:
+        sent("video", model, **dict.fromkeys(names, A))
+    assert raised.value.param == names[1]
+
+
+@pytest.mark.parametrize(
+    "model", ["veo3", "kling-2.6/image-to-video", "runway_gen4_turbo", "newcomer"]
+)
+def test_a_native_picture_wins_and_the_other_is_named(model: str) -> None:
+    made = planned("video", model, prompt="x", image_url=B, input_reference=[A, A])
+    body = made.request.body or {}
+    assert [body[name] for name in body if name not in ("model", "prompt")] == [B]
+    assert made.dropped == ("input_reference",)
 
 
 def test_fields_of_single_video_models() -> None:
