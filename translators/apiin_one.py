@@ -9,12 +9,21 @@ from typing import Any
 
 from translators.apiin_one_answers import read_submit, refuse, tasks
 from translators.apiin_one_music import MUSIC, SPEECH
-from translators.convert import choice, image_tier, ratio, seconds, seconds_between, tier, whole
+from translators.convert import (
+    choice,
+    image_tier,
+    ratio,
+    respelt,
+    seconds,
+    seconds_between,
+    tier,
+    whole,
+)
 from translators.core import Call, Capability, Operation, Ordered, Params, Translator
 from translators.errors import MissingParameter, UnsupportedValue
-from translators.fields import CALLBACK, MODEL, Field, Table, extra, take
+from translators.fields import CALLBACK, DROP, MODEL, Field, Table, extra, take
 from translators.files import hosted_url, hosted_urls, one_source, sources
-from translators.specs import boolean, either, integer, matching, number, oneof, text
+from translators.specs import boolean, integer, loose, matching, number, oneof, text
 
 # Streaming and thoughts are on unless one says otherwise (the page's chat parameters), which is not
 # what OpenAI's clients expect: both are always said.
@@ -33,6 +42,16 @@ CHAT: Table = {
     ),
 }
 
+
+def _quality(**openai: Any) -> Field:
+    """Of OpenAI's words those that the model has, the others are dropped; any other word is the model's own.
+
+    The page: "Quality level. Model-specific, e.g. medium/high for GPT Image".
+    """
+    known = dict.fromkeys(("auto", "low", "medium", "standard", "high", "hd"), DROP)
+    return take("quality", respelt({**known, **openai}, text(low=1), "quality"))
+
+
 IMAGE: Table = {
     "model": MODEL,
     "prompt": extra(text(5000, low=3)),
@@ -43,6 +62,7 @@ IMAGE: Table = {
     ),
     "type": extra(text()),
     "resolution": extra(text()),
+    "quality": _quality(),
     "input_urls": take(("image", "images"), hosted_urls),
     "negative_prompt": extra(text()),
     "seed": extra(number()),
@@ -57,20 +77,21 @@ FLUX: Table = {
 
 GPT_IMAGE: Table = {
     **IMAGE,
-    "quality": take(
-        "quality",
-        choice(
-            {
-                **dict.fromkeys(("low", "medium", "standard", "auto"), "medium"),
-                **dict.fromkeys(("high", "hd"), "high"),
-            }
-        ),
-        native=oneof("medium", "high"),
+    "quality": _quality(
+        **dict.fromkeys(("low", "medium", "standard", "auto"), "medium"),
+        **dict.fromkeys(("high", "hd"), "high"),
     ),
+}
+# "speed-quality controls": the other page, "Supported Models"; how they are spelt is the client's to know.
+IDEOGRAM: Table = {
+    **IMAGE,
+    "quality": _quality(**{one: one for one in ("low", "medium", "standard", "high", "hd")}),
 }
 
 # "number | string": page, Video generation.
-_DURATION = either(number(1, 60), matching("[0-9]{1,2}", "whole seconds such as 5"))
+_DURATION = loose(number(1, 60), matching("[0-9]{1,2}", "whole seconds such as 5"))
+# "Model-specific, e.g. 480p, 720p, 1080p": what a model has natively only its maker knows.
+_RESOLUTION = text(low=1)
 VIDEO: Table = {
     "model": MODEL,
     "prompt": extra(text(2500)),
@@ -78,9 +99,7 @@ VIDEO: Table = {
     "mode": extra(text()),
     "duration": take("seconds", seconds_between(1, 60), native=_DURATION),
     "aspect_ratio": take("size", ratio("1:1", "9:16", "16:9"), native=oneof("1:1", "9:16", "16:9")),
-    "resolution": take(
-        "size", tier("480p", "720p", "1080p"), native=oneof("480p", "720p", "1080p")
-    ),
+    "resolution": take("size", tier("480p", "720p", "1080p"), native=_RESOLUTION),
     "callback_url": CALLBACK,
 }
 
@@ -142,6 +161,7 @@ def _images(*needs: str) -> Mapping[str, Operation]:
         "flux-2*": _image(FLUX, *needs),
         "gpt-image*": _image(GPT_IMAGE, *needs),
         "seedream*": _image({**IMAGE, "type": extra(oneof("text-to-image", "edit"))}, *needs),
+        "ideogram-v4*": _image(IDEOGRAM, *needs),
         "ideogram*|imagen*": _image(IMAGE, *needs),
         "*": _image(IMAGE, *needs),
     }
@@ -174,11 +194,13 @@ VIDEOS: Mapping[str, Operation] = {
     "kling-3*": _video(
         mode=extra(oneof("std", "pro")),
         sound=extra(boolean()),
-        duration=take("seconds", seconds_between(3, 15), native=integer(3, 15)),
+        duration=take("seconds", seconds_between(3, 15), native=loose(integer(3, 15))),
+        # "with 4K quality support": the other page, "Supported Models".
+        resolution=take("size", tier("480p", "720p", "1080p", "4K"), native=_RESOLUTION),
     ),
     "hailuo*": _video(
-        duration=take("seconds", seconds(6, 10, write=whole), native=oneof("6", "10")),
-        resolution=take("size", tier("768P", "1080P"), native=oneof("768P", "1080P")),
+        duration=take("seconds", seconds(6, 10, write=whole), native=loose(oneof("6", "10"))),
+        resolution=take("size", tier("768P", "1080P"), native=_RESOLUTION),
     ),
     "wan-2*": _video(duration=take("seconds", seconds(5, 10, 15), native=_DURATION)),
     "pixverse*": _video(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from translators.core import FormText
 from translators.errors import InvalidType, MissingParameter, UnsupportedParameter, UnsupportedValue
-from translators.spelling import from_text, spelt
+from translators.spelling import from_text, other_type, spelt
 
 _TWO_TO_63 = 1 << 63
 
@@ -155,15 +155,18 @@ class _Matching:
 
 
 @dataclass(frozen=True, slots=True)
-class _Either:
+class _Loose:
     of: tuple[Spec, ...]
 
     def parse(self, name: str, value: Any) -> Any:
-        fitting = (one for one in self.of if one.lists(value))
-        return next(fitting, self.of[0]).parse(name, value)
+        for said in (value, other_type(value)):
+            for one in self.of:
+                if one.lists(said):
+                    return one.parse(name, said)
+        return self.of[0].parse(name, value)
 
     def lists(self, value: Any) -> bool:
-        return any(one.lists(value) for one in self.of)
+        return any(one.lists(said) for said in (value, other_type(value)) for one in self.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +217,12 @@ def matching(pattern: str, example: str) -> Spec:
     return _Matching(pattern, example)
 
 
-def either(*specs: Spec) -> Spec:
-    """What one of these takes; of what none takes the first says what is wrong."""
-    return _Either(specs)
+def loose(*specs: Spec) -> Spec:
+    """What one of these takes; where none does, a number said as a string or the other way round, in its type.
+
+    Of what none takes at all the first says what is wrong.
+    """
+    return _Loose(specs)
 
 
 def anything() -> Spec:

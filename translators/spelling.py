@@ -23,3 +23,11 @@ def spelt(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: spelt(one) for name, one in value.items()}
     return [spelt(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def other_type(value: Any) -> Any:
+    """A text as what it spells, a number as a text; all else as it is."""
+    if isinstance(value, str):
+        return from_text(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}" if number else value

@@ -29,8 +29,8 @@ IMAGE: Fields = {
     "prompt": c.need(c.text(3, 5000)),
     "aspect_ratio": c.RATIO,
     "type": c.choice("pro", "flex", "text-to-image", "edit"),
-    "resolution": c.choice("1K", "2K"),
-    "quality": c.choice("medium", "high"),
+    "resolution": c.text(1),  # "Model-specific, e.g. 1K/2K for Flux 2"
+    "quality": c.text(1),  # "Model-specific, e.g. medium/high for GPT Image"
     "input_urls": c.array(c.url),
     "negative_prompt": c.text(),
     "seed": c.number(),
@@ -41,9 +41,9 @@ VIDEO: Fields = {
     "prompt": c.need(c.text(1, 2500)),
     "image": c.url,
     "mode": c.choice("std", "pro"),
-    "duration": c.either(c.number(1, 60), c.matching(r"\d{1,2}", '5 or "5"')),
+    "duration": c.either(c.number(1, 60), c.matching(r"\d{1,2}", '5 or "5"')),  # number | string
     "aspect_ratio": c.choice("1:1", "9:16", "16:9"),
-    "resolution": c.text(1),
+    "resolution": c.text(1),  # "Model-specific, e.g. 480p, 720p, 1080p"
     "sound": c.boolean,
     "generateAudio": c.boolean,
     "generate_audio_switch": c.boolean,
@@ -115,7 +115,6 @@ LYRICS: Fields = {
 }
 
 OF_MODEL = {  # "Model-specific": fields that one model has, by the words in brackets
-    "quality": "gpt-image-1.5",
     "sound": "kling-3",
     "generateAudio": "seedance",
     "generate_audio_switch": "pixverse-5.6",
@@ -129,6 +128,8 @@ def check_image(body: dict[str, Any]) -> None:
     _of_model(body)
     if body["model"] == "flux-2" and body.get("type", "pro") not in ("pro", "flex"):
         raise Refusal(400, "'type' of flux-2 is pro or flex")
+    if body["model"] == "flux-2" and body.get("resolution", "1K") not in ("1K", "2K"):
+        raise Refusal(400, "'resolution' of flux-2 is 1K or 2K")
 
 
 def check_video(body: dict[str, Any], *, strict_types: bool) -> None:
@@ -136,13 +137,9 @@ def check_video(body: dict[str, Any], *, strict_types: bool) -> None:
     c.validate(body, VIDEO)
     model = c.only(body["model"], VIDEO_MODELS, "model")
     _of_model(body)
-    seconds, allowed = body.get("duration", 5), ["480p", "720p", "1080p"]
+    seconds = body.get("duration", 5)
     if model == "kling-3" and not 3 <= float(seconds) <= 15:
         raise Refusal(400, "'duration' of kling-3 is 3 to 15")
-    if model == "hailuo-2.3":
-        allowed += ["768P", "1080P"]
-    if body.get("resolution", "720p") not in allowed:
-        raise Refusal(400, f"'resolution' of {model} is one of {', '.join(allowed)}")
     if strict_types and "duration" in body and isinstance(seconds, str) != (model == "hailuo-2.3"):
         raise Refusal(400, f"'duration' of {model} has the wrong type")
 

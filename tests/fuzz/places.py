@@ -43,7 +43,7 @@ _APIIN: Mapping[str, tuple[str, ...]] = {
     "image": ("flux-2", "gpt-image-1.5", "ideogram-v4", "imagen-4", "seedream-4", "new"),
     "image_edit": (
         *("remove-bg", "face-swap", "image-upscale"),
-        *("flux-2", "gpt-image-1.5", "ideogram-v4", "seedream-4", "new"),
+        *("flux-2", "gpt-image-1.5", "ideogram-v3", "ideogram-v4", "seedream-4", "new"),
     ),
     "video": (
         *("kling-3", "hailuo-2.3", "wan-2.6", "vidu-q3", "pixverse-5.6"),

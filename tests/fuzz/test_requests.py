@@ -30,7 +30,6 @@ LEFT_TO_THE_GATEWAY = (
     ("aigate.shop", "'resolution' must look like", 'the page: "for example", by model'),
     ("aigate.shop", "'n' must be between 1 and 10", "the page names no most"),
     ("apiin.one", "no music task", "whether a task is there"),
-    ("apiin.one", "'resolution' must be one of '1K', '2K'", 'the page: "model-specific, e.g."'),
     ("apiin.one", "'type' must be one of", 'the page: "model-specific, e.g."'),
     ("apiin.one", "'mode' must be one of", 'the page: "model-specific, e.g."'),
     (

@@ -129,6 +129,21 @@ def test_quality_is_gpt_images(said: str, native: str) -> None:
     assert other.dropped == ("quality",)
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("ideogram-v4", "high"),
+        ("ideogram-v4", "turbo"),
+        ("flux-2", "draft"),
+        ("gpt-image-1.5", "ultra"),
+    ],
+)
+def test_quality_is_model_specific(model: str, said: str) -> None:
+    made = planned("image", model, prompt="a cat", quality=said)
+    assert made.request.body == {"model": model, "prompt": "a cat", "quality": said}
+    assert planned("image", "ideogram-v4", prompt="a cat", quality="auto").dropped == ("quality",)
+
+
 def test_image_edit_takes_uploads_and_links() -> None:
     assert sent("image_edit", "gpt-image-1.5", prompt="a cat", image=[PICTURE, LINK]) == {
         "model": "gpt-image-1.5",
@@ -170,10 +185,15 @@ def test_transparency_is_not_to_be_had() -> None:
         ("video", "kling-3", {"duration": 15}, {"duration": 16}),
         ("video", "kling-3", {"mode": "pro"}, {"mode": "4K"}),
         ("video", "kling-3", {"aspect_ratio": "1:1"}, {"aspect_ratio": "4:3"}),
-        ("video", "kling-3", {"size": "1920x1080"}, {"size": "2560x1440"}),
+        ("video", "kling-3", {"duration": "15"}, {"duration": "16"}),
+        ("video", "kling-3", {"size": "3840x2160"}, {"size": "7680x4320"}),
+        ("video", "wan-2.6", {"size": "1920x1080"}, {"size": "2560x1440"}),
+        ("video", "wan-2.6", {"duration": "60"}, {"duration": "five"}),
         ("video", "hailuo-2.3", {"duration": "6"}, {"duration": "8"}),
+        ("video", "hailuo-2.3", {"duration": 6}, {"duration": 8}),
+        ("video", "hailuo-2.3", {"duration": 10}, {"duration": True}),
         ("video", "hailuo-2.3", {"seconds": 10}, {"seconds": 11}),
-        ("video", "hailuo-2.3", {"resolution": "768P"}, {"resolution": "720p"}),
+        ("video", "hailuo-2.3", {"resolution": "720p"}, {"resolution": ""}),
         ("video", "wan-2.6", {"seconds": 15}, {"seconds": 16}),
         (
             "music",

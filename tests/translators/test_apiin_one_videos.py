@@ -60,6 +60,35 @@ def test_seconds_by_model(model: str, asked: Any, duration: int) -> None:
     assert sent("video", model, prompt="x", seconds=asked)["duration"] == duration
 
 
+@pytest.mark.parametrize(
+    ("model", "said", "sold"),
+    [
+        ("kling-3", "5", 5),
+        ("kling-3", 5.0, 5),
+        ("kling-3", FormText("5"), 5),
+        ("hailuo-2.3", 6, "6"),
+        ("hailuo-2.3", 10.0, "10"),
+        ("hailuo-2.3", FormText("6"), "6"),
+        ("wan-2.6", "7.5", 7.5),
+    ],
+)
+def test_a_duration_takes_the_models_type(model: str, said: Any, sold: Any) -> None:
+    made = sent("video", model, prompt="x", duration=said)["duration"]
+    assert (made, type(made)) == (sold, type(sold))
+
+
+@pytest.mark.parametrize(
+    ("model", "resolution"),
+    [("kling-3", "4K"), ("vidu-q3", "540p"), ("pixverse-5.6", "360p"), ("hailuo-2.3", "1080p")],
+)
+def test_resolutions_are_model_specific(model: str, resolution: str) -> None:
+    assert sent("video", model, prompt="x", resolution=resolution)["resolution"] == resolution
+
+
+def test_kling_is_sold_in_4k() -> None:
+    assert sent("video", "kling-3", prompt="x", size="3840x2160")["resolution"] == "4K"
+
+
 def test_video_takes_one_picture_and_native_fields() -> None:
     body = sent(
         "video", "pixverse-5.6", prompt="x", image=PICTURE, generate_audio_switch=FormText("true")

@@ -43,7 +43,7 @@ def planned(row: str, kind: str, model: str, params: Mapping[str, Any], **more: 
         ("ai-gate.one", "speech", "voice", {"input": "x", "voice": {"id": ""}}, "voice"),
         ("apiin.one", "image", "flux-2", {"prompt": "a fox", "aspect_ratio": ""}, "aspect_ratio"),
         ("apiin.one", "video", "wan-2.6", {"prompt": "x", "duration": {}}, "duration"),
-        ("apiin.one", "video", "wan-2.6", {"prompt": "x", "duration": "2.5"}, "duration"),
+        ("apiin.one", "video", "wan-2.6", {"prompt": "x", "duration": "long"}, "duration"),
         ("apiin.one", "video", "wan-2.6", {"prompt": "x", "duration": 0}, "duration"),
         ("apiin.one", "video", "wan-2.6", {"prompt": "x", "sound": True}, "sound"),
         (
