@@ -106,11 +106,14 @@ def seconds(*allowed: float, write: Callable[[float], Any] = int) -> Convert:
     return convert
 
 
-def seconds_between(low: float, high: float, write: Callable[[float], Any] = int) -> Convert:
-    """`seconds` → whole seconds within [low, high], rounded up."""
+def seconds_between(
+    low: float, high: float, write: Callable[[float], Any] = int, *, exact: bool = False
+) -> Convert:
+    """`seconds` → whole seconds within [low, high], rounded up; `exact`: fractions too."""
 
     def convert(value: Any, call: Call) -> Any:
-        wanted = max(math.ceil(seconds_of(value)), low)
+        asked = seconds_of(value)
+        wanted = max(asked if exact else math.ceil(asked), low)
         if wanted > high:
             raise UnsupportedValue("seconds", value, f"{low} to {high}")
         return write(wanted)

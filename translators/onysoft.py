@@ -8,7 +8,7 @@ say and was seen elsewhere is marked [E].
 from collections.abc import Mapping
 from typing import Any
 
-from translators.convert import seconds_between, size_of, voice
+from translators.convert import size_of
 from translators.core import (
     JSON,
     Call,
@@ -20,57 +20,14 @@ from translators.core import (
     Translator,
 )
 from translators.errors import MissingParameter, UnsupportedEndpoint, UnsupportedValue
-from translators.fields import ABSENT, DROP, MODEL, Table, const, extra, take
-from translators.files import hosted_url, inline, one_source
+from translators.fields import ABSENT, DROP, MODEL, Table, const, take
 from translators.onysoft_answers import SOUNDS, read_pictures, read_submit, refuse, status
 from translators.onysoft_images import ANY_IMAGE, IMAGES, UPSCALE, draws_only
 from translators.onysoft_models import MANY, MAX_REQUEST, NATIVE, family
+from translators.onysoft_sounds import DIALOGUE, EFFECT, HEARD, MASHUP, SONG, SPOKEN
 from translators.onysoft_videos import ANY_VIDEO, VIDEO_EDITS, VIDEOS
 from translators.openai import models
-from translators.specs import array, boolean, number, text
-
-_INLINE_SOUND = one_source(inline(MAX_REQUEST, many=False))
-_HOSTED_SOUND = one_source(hosted_url)
-
-
-def _sound(value: Any, call: Call) -> Any:
-    """A sound's URL. The page promises data URIs for pictures alone: one goes only where we have no address."""
-    return (_HOSTED_SOUND if call.callback else _INLINE_SOUND)(value, call)
-
-
-SPOKEN: Table = {
-    "model": MODEL,
-    "prompt": take("input", native=text()),
-    "voice": take("voice", voice(strict=True)),
-    "stability": extra(number(0, 1)),
-    "similarity_boost": extra(number(0, 1)),
-    "style": extra(number(0, 1)),
-}
-# The page prices v3-text-to-dialogue but shows no body of its own; `dialogue` is its maker's [E].
-DIALOGUE: Table = {**SPOKEN, "dialogue": extra(array())}
-
-EFFECT: Table = {
-    "model": MODEL,
-    "prompt": take("input", native=text()),
-    "duration_seconds": take("seconds", seconds_between(1, 22, write=float), native=number(1, 22)),
-    "prompt_influence": extra(number(0, 1)),
-}
-
-HEARD: Table = {
-    "model": MODEL,
-    "audio_url": take(("audio", "file"), _sound),
-}
-
-# The page shows music with a prompt only; the other names are Suno's [E].
-SONG: Table = {
-    "model": MODEL,
-    "prompt": take("input", native=text(low=1)),
-    "negative_prompt": extra(text()),
-    "style": extra(text(low=1)),
-    "title": extra(text(low=1)),
-    "instrumental": extra(boolean()),
-    "audio_url": take(("audio", "file"), _sound),
-}
+from translators.specs import text
 
 
 def _message(value: Any, call: Call) -> Any:
@@ -235,6 +192,7 @@ ROW = Translator(
             "suno-v*|suno-generate-lyrics|ai-music-api/generate": _audio(
                 "music", SONG, "prompt", every=5.0, ignores=_NOT_SPOKEN
             ),
+            "ai-music-api/mashup": _audio("music", MASHUP, every=5.0, ignores=_NOT_SPOKEN),
             "suno-*|ai-music-api/*": _audio("music", SONG, every=5.0, ignores=_NOT_SPOKEN),
         },
         Capability.TRANSCRIPTION: {

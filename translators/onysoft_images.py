@@ -27,7 +27,7 @@ def _or(convert: Convert, otherwise: Any) -> Convert:
 
 
 def _resolution(*offered: str) -> Field:
-    return take("size", image_tier(*offered), native=oneof("1K", "2K", "4K"))
+    return take("size", image_tier(*offered), native=oneof(*offered))
 
 
 _QUALITY = {**dict.fromkeys(("medium", "auto", "standard"), "standard"), "low": "low"}

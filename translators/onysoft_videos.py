@@ -80,6 +80,7 @@ _SORA: Table = {
     "prompt": take("prompt", native=text()),
     "aspect_ratio": take("size", _orientation, native=oneof("landscape", "portrait")),
     "n_frames": take("seconds", seconds(10, 15, write=whole), native=oneof("10", "15")),
+    "negative_prompt": extra(text()),  # not among Sora's own, but of the general parameters
     "remove_watermark": extra(boolean()),
     "character_id_list": extra(array(text())),
 }

@@ -115,6 +115,7 @@ SONG: dict[str, Check] = {  # the page has no table for these
     "audio_url": c.url,
     "audio_urls": c.array(c.url, 1),
     "instrumental": c.boolean,
+    **NEGATIVE,
 }
 
 TABLE: tuple[tuple[str, Model], ...] = (
@@ -184,8 +185,8 @@ TABLE: tuple[tuple[str, Model], ...] = (
     ("elevenlabs/sound-effect-v2", Model("sound", EFFECT, price=0.001)),
     ("elevenlabs/audio-isolation", Model("sound", AUDIO_URL, prompt=False, price=0.001)),
     ("elevenlabs/speech-to-text", Model("text", AUDIO_URL, prompt=False, price=0.0175)),
-    ("suno-v4", Model("music")),
-    ("ai-music-api/generate", Model("music")),
+    ("suno-v4", Model("music", SONG)),
+    ("ai-music-api/generate", Model("music", SONG)),
     ("ai-music-api/create-music-video", Model("video", SONG, prompt=False)),
     *(
         (f"ai-music-api/{name}", Model("music", SONG, prompt=False))
@@ -201,7 +202,7 @@ TABLE: tuple[tuple[str, Model], ...] = (
     ),
     ("suno-add-vocals", Model("music", SONG, prompt=False)),
     ("suno-extend-music", Model("music", SONG, prompt=False)),
-    ("suno-generate-lyrics", Model("text")),
+    ("suno-generate-lyrics", Model("text", SONG)),
 )
 
 

@@ -577,8 +577,10 @@ def test_isolation_is_a_job_of_sound(reachable: Proxy, gateways: Sandbox, how: s
         assert double.fetched[-1].data == HEARD[1]
 
 
-def test_without_an_address_a_sound_travels_inline(shared: Proxy, gateways: Sandbox) -> None:
+def test_without_an_address_a_sound_has_no_way(shared: Proxy, gateways: Sandbox) -> None:
+    """The page promises data URIs for pictures alone."""
     with shared.http() as client:
-        client.post("/v1/audio/transcriptions", data={"model": STT}, files={"file": HEARD})
-    [seen] = gateways["onysoft"].submits
-    assert seen.body["audio_url"].startswith("data:audio/mpeg;base64,")
+        answer = client.post("/v1/audio/transcriptions", data={"model": STT}, files={"file": HEARD})
+    assert code(answer)[1] == "file"
+    assert "public_url" in answer.json()["error"]["message"]
+    assert gateways["onysoft"].submits == []

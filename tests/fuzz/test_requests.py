@@ -32,12 +32,6 @@ LEFT_TO_THE_GATEWAY = (
     ("apiin.one", "no music task", "whether a task is there"),
     ("apiin.one", "'type' must be one of", 'the page: "model-specific, e.g."'),
     ("apiin.one", "'mode' must be one of", 'the page: "model-specific, e.g."'),
-    (
-        "onysoft",
-        "'audio_url' must be an http",
-        "a data URI where the proxy has no address: a decision",
-    ),
-    ("onysoft", "unknown field '(audio_url|title|style|instrumental|negative_prompt)'", "no page"),
     ("onysoft", "unknown field 'dialogue'", "no page: its maker's name"),
 )
 _slow = {"suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}

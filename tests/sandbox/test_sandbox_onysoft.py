@@ -144,6 +144,7 @@ GOOD = [
     {"model": "elevenlabs/v3-text-to-dialogue", "voice": "Will"},
     {"model": "ai-music-api/extend", "audio_url": "https://example.com/a.mp3"},
     {"model": "suno-generate-lyrics"},
+    {"model": "suno-v4", "style": "pop", "negative_prompt": "drums"},
 ]
 
 
@@ -207,7 +208,7 @@ BAD = [
     TTS | {"speed": 1.0},
     EFFECT | {"duration_seconds": 0.5},
     EFFECT | {"duration_seconds": 22.5},
-    SUNO | {"style": "pop"},
+    SUNO | {"style": 1},
 ]
 
 

@@ -181,3 +181,18 @@ def test_transparency() -> None:
     with pytest.raises(UnsupportedParameter) as raised:
         sent("image", "flux-2/pro-text-to-image", background="transparent")
     assert raised.value.param == "background"
+
+
+@pytest.mark.parametrize(
+    ("model", "has", "lacks"),
+    [
+        ("flux-2/pro-text-to-image", "1K", "4K"),
+        ("seedream/4.5-text-to-image", "2K", "4K"),
+        ("wan/2-7-image-pro", "4K", "1K"),
+    ],
+)
+def test_native_resolutions_are_the_pages(model: str, has: str, lacks: str) -> None:
+    assert sent("image", model, resolution=has)["resolution"] == has
+    with pytest.raises(UnsupportedValue) as raised:
+        sent("image", model, resolution=lacks)
+    assert raised.value.param == "resolution"

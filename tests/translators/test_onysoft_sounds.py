@@ -1,17 +1,20 @@
 """Onysoft's speech, sounds, music and transcripts: what is sent."""
 
-from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from tests.translators.rowbench import Bench
 from translators.core import Hosted, Request, Source
-from translators.errors import MissingParameter, TranslationError, UnsupportedValue
+from translators.errors import (
+    MissingParameter,
+    TranslationError,
+    UnsupportedParameter,
+    UnsupportedValue,
+)
 from translators.onysoft import ROW
 
 SOUND = Source(data=b"ID3", mime="audio/mpeg")
-SOUND_INLINE = "data:audio/mpeg;base64," + b64encode(b"ID3").decode()
 BENCH = Bench(ROW, "video", "veo3")
 planned = BENCH.planned
 
@@ -99,11 +102,9 @@ def test_sound_effects(name: str) -> None:
 def test_models_that_listen(kind: str, model: str, name: str) -> None:
     made = planned(kind, model, prompt="-", **{name: SOUND})
     assert made.request == Request(
-        "POST", "/audio/generate", {"model": model, "audio_url": SOUND_INLINE}
+        "POST", "/audio/generate", {"model": model, "audio_url": Hosted(SOUND)}
     )
     assert made.dropped == ("prompt",)
-    reached = planned(kind, model, callback="http://us/", **{name: SOUND})
-    assert reached.request.body == {"model": model, "audio_url": Hosted(SOUND)}
     with pytest.raises(MissingParameter) as raised:
         planned(kind, model, prompt="-")
     assert raised.value.param == {"sound": "audio", "transcription": "file"}[kind]
@@ -117,6 +118,32 @@ def test_music(model: str) -> None:
     assert made.request == Request(
         "POST", "/music/generate", {"model": model, "prompt": "a song", "style": "pop"}
     )
+
+
+def test_effects_last_as_long_as_asked() -> None:
+    model = "elevenlabs/sound-effect-v2"
+    for asked, sold in (("2.5", 2.5), ("22", 22.0), ("0.3", 1.0)):
+        body = planned("sound", model, input="rain", seconds=asked).request.body or {}
+        assert (body["duration_seconds"], type(body["duration_seconds"])) == (sold, float)
+    with pytest.raises(UnsupportedValue):
+        planned("sound", model, input="rain", seconds="22.1")
+
+
+@pytest.mark.parametrize("name", ["audio", "audio_urls"])
+def test_two_songs_are_combined(name: str) -> None:
+    model, songs = "ai-music-api/mashup", ["https://a/1.mp3", SOUND]
+    made = planned("music", model, **{name: songs}).request
+    assert made.body == {"model": model, "audio_urls": ["https://a/1.mp3", Hosted(SOUND)]}
+    one = planned("music", model, audio=SOUND).request
+    assert one.body == {"model": model, "audio_url": Hosted(SOUND)}
+    with pytest.raises(UnsupportedParameter):
+        planned("music", model, audio_url="https://a/1.mp3", audio_urls=songs)
+
+
+def test_a_song_is_extended_by_its_task() -> None:
+    said = {"task_id": "vid_1", "audio_id": "a", "tags": "pop"}
+    made = planned("music", "ai-music-api/extend", **said).request
+    assert made.body == {"model": "ai-music-api/extend", **said}
 
 
 def test_sounds_of_the_music_api_answer_as_sounds_too() -> None:

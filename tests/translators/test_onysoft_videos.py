@@ -178,6 +178,9 @@ def test_soras_seconds(asked: Any, frames: str) -> None:
 
 
 def test_soras_own_fields() -> None:
+    assert sent("video", "sora-2-text-to-video", negative_prompt="blur") == {
+        "negative_prompt": "blur"
+    }
     body = sent(
         "video",
         "sora-2-pro-text-to-video",
