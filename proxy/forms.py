@@ -34,6 +34,7 @@ _KEYS: Final = re.compile(r"[^\[\]]+|(?<=\[)(?=\])")
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 _BINARY: Final = re.compile(r"application/octet-stream|image/|audio/|video/")
 _MIME: Final = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
+_QUOTED: Final = re.compile(rb'"(?:\\.|[^"\\])*"')
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
 Leaf = FormText | Source
@@ -155,16 +156,24 @@ async def _read_form(request: Request, limit: int, kind: str) -> dict[str, Any]:
 
 
 def _field(headers: Mapping[bytes, bytes], data: bytes) -> tuple[str, Leaf]:
-    options = parse_options_header(headers.get(b"content-disposition"))[1]
+    disposition = headers.get(b"content-disposition", b"")
+    options = parse_options_header(disposition)[1]
     name = _utf8(options.get(b"name", b""), "a field's name")
     said = essence(headers.get(b"content-type", b"").decode("latin-1"))
     # Some clients name no file; a part that calls itself a picture is one all the same.
-    if b"filename" not in options and not _BINARY.match(said):
+    if not (b"filename" in options or _BINARY.match(said) or _named_elsehow(disposition)):
         return name, FormText(_utf8(data, f"the value of '{name}'"))
     if not data:
         raise invalid(f"The file '{name}' is empty.", param=name)
     said = said if _MIME.fullmatch(said) else OCTETS
     return name, Source(data=data, mime=sniff(data[:HEAD]) or said)
+
+
+def _named_elsehow(disposition: bytes) -> bool:
+    """Whether a file's name stands as `filename*` alone, which RFC 7578, 4.2 forbids, older clients write (for a
+    name that is not ASCII), and our parser leaves out.
+    """
+    return b"filename*" in _QUOTED.sub(b"", disposition).lower()
 
 
 def _utf8(data: bytes, what: str) -> str:

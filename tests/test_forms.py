@@ -19,6 +19,7 @@ from translators.values import MAX_DEPTH
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 MIB = 1 << 20
+MULTIPART, END = "multipart/form-data; boundary=b", b"\r\n--b--\r\n"
 
 
 def request(chunks: Iterable[bytes], kind: str | None, length: int | None = None) -> Request:
@@ -226,6 +227,21 @@ class TestForm:
         sent = httpx.Request("POST", "http://x", files=[("f", ("a", bytes(2000)))])
         asked = request([sent.read()], sent.headers["content-type"])
         await refused(read_params(asked, 1000), 413, "request_too_large")
+
+    @pytest.mark.parametrize(
+        "named",
+        ["filename*=utf-8''%D0%B0.mp3", "FileName*=UTF-8''a.mp3", "filename*0=a; filename*1=b"],
+    )
+    async def test_a_file_whose_name_is_not_ascii(self, named: str) -> None:
+        """As urllib3 wrote it before 1.25."""
+        head = f'--b\r\nContent-Disposition: form-data; name="file"; {named}\r\n\r\n'.encode()
+        params = await read_params(request([head + PNG + END], MULTIPART), MIB)
+        assert params == {"file": Source(data=PNG, mime="image/png")}
+
+    async def test_a_field_that_is_called_like_a_file_s_name(self) -> None:
+        head = b'--b\r\nContent-Disposition: form-data; name="a; filename*=b"\r\n\r\n'
+        params = await read_params(request([head + b"text" + END], MULTIPART), MIB)
+        assert params == {"a; filename*=b": "text"}
 
     async def test_too_many_fields(self) -> None:
         pairs = [(f"f{place}", "") for place in range(MAX_FIELDS)]
