@@ -71,11 +71,11 @@ def _state(one: HttpConnection, times: ClientTimeout) -> State:
     if transport.is_closing() or not one.drained.is_set():
         left = transport.get_write_buffer_size() >> _STEP
         return "write", one.requests, (one.drains, left), times.write
-    if one.in_head and not one.paused:
-        return "head", one.requests, None, times.headers
-    if turn is not None:
+    if turn is not None:  # the beginning of the next head, too, waits for its answer
         ours = not turn.more or one.paused or turn.expects
         return "body", one.requests, one.came >> _STEP, None if ours else times.body
+    if one.in_head:
+        return "head", one.requests, None, times.headers
     if reading is not None and reading.more:
         # Answered early: what is left of its body is read and thrown away, but not for ever.
         return "rest", one.requests, None, times.body

@@ -137,6 +137,17 @@ async def test_the_second_head_has_its_own_time(client: Client) -> None:
     assert not client.after(1)
 
 
+async def test_the_next_head_is_no_reason_to_end_the_request_before_it(client: Client) -> None:
+    await client.says(GET + GET[:10])
+    assert client.after(1)
+    assert client.after(1000)
+    await client.hears(START, END, None)
+    assert client.transport.written.endswith(b"done\r\n0\r\n\r\n")
+    assert client.after(1)  # from here on it is awaited
+    assert client.after(19)
+    assert not client.after(1)
+
+
 async def test_a_body_in_drips(client: Client) -> None:
     await client.says(POST)
     for _ in range(4):
