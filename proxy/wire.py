@@ -14,25 +14,25 @@ from proxy.config.values import PORTS
 from proxy.errors import Lost, Unreachable
 from proxy.http1_exchange import Exchange
 from proxy.pouring import Each
+from proxy.unpacking import COMPRESSED, Unpacker
 from translators.core import Source
 
 AGENT = "anygate"  # as whom we ask
 MAX_ANSWER = 128 << 20  # bytes of a whole answer, decoded: some twenty base64 images
-_PIECE: Final = (
-    1 << 20
-)  # bytes that are decompressed at a time: a kilobyte may hold a megabyte, or more
-_ZLIB: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # → its window bits
+_BOM: Final = b"\xef\xbb\xbf"  # which .NET, and PHP files saved with one, put before their JSON
 
 
 async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
-    """The decoded body of an answer; raises Lost where it is cut off or larger than `limit` bytes."""
+    """The decoded body of an answer, without the mark that may stand before a text (RFC 8259, 8.1: a parser may
+    ignore it). Raises Lost where it is cut off or larger than `limit` bytes.
+    """
     stream = answer.stream
     raw = stream.at_once() if isinstance(stream, Exchange) and stream.identity else None
     if raw is None:
         return await _gathered(answer, limit)
     if len(raw) > limit:
         raise _too_long(limit)
-    return raw
+    return raw.removeprefix(_BOM)
 
 
 async def _gathered(answer: httpx.Response, limit: int) -> bytes:
@@ -47,7 +47,7 @@ async def _gathered(answer: httpx.Response, limit: int) -> bytes:
             chunks.append(chunk)
     except httpx.HTTPError as exc:
         raise lost(exc, "the gateway") from exc
-    return b"".join(chunks)
+    return b"".join(chunks).removeprefix(_BOM)
 
 
 def _too_long(limit: int) -> Lost:
@@ -104,21 +104,16 @@ class _Headers(Mapping[str, str]):
 
 
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
-    if encoding not in _ZLIB:
+    if encoding not in COMPRESSED:
         raise httpx.DecodingError("it is compressed in a way that nobody asked for")
-    decoder, begun = zlib.decompressobj(_ZLIB[encoding]), False
+    unpacker = Unpacker(encoding)
     try:
         async for chunk in stream:
-            begun, more = True, True
-            while more and not decoder.eof:
-                piece = decoder.decompress(chunk, _PIECE)
-                if piece:
-                    yield piece
-                chunk = decoder.unconsumed_tail
-                more = bool(chunk) or len(piece) == _PIECE
+            for piece in unpacker.pieces(chunk):
+                yield piece
     except zlib.error as exc:
         raise httpx.DecodingError("its compression is broken") from exc
-    if begun and not decoder.eof:
+    if not unpacker.whole:
         raise httpx.DecodingError("its compression ends too early")
 
 
