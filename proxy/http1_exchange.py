@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from proxy.http1_heads import Forgiving
 from proxy.http1_parts import Line
-from proxy.pouring import Write
+from proxy.http1_sink import Pours
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -21,23 +22,21 @@ _HEAD = 1 << 16  # bytes of headers that an honest server may send
 _BODILESS, _SIZES = (204, 304), (b"content-length", b"transfer-encoding")
 
 
-class Exchange(httpx.AsyncByteStream):
+class Exchange(Pours, httpx.AsyncByteStream):
     """One request's answer as it arrives; closed before its end it takes the connection with it."""
 
     def __init__(self, connection: Line, read_timeout: float | None) -> None:
+        super().__init__()
         self._connection: Line | None = connection
         self._loop = connection.loop
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._parser: HttpResponseParser | Forgiving | None = HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        self._head_size = 0
+        self._begun = bytearray()  # what has come before the status was known
         self._paused = False
         self._keep = False
         self._surplus = False
         self._error: tuple[type[httpx.TransportError], str] | None = None
-        self._sink: Write | None = None
-        self._full = False  # the sink wants no more for now
-        self._spilt: Exception | None = None  # what it raised
         self._waiter: asyncio.Future[None] | None = None
         self._timeout = read_timeout
         self._last = self._loop.time()
@@ -74,37 +73,6 @@ class Exchange(httpx.AsyncByteStream):
                 return
             await self.more()
 
-    async def pour(self, write: Write) -> bool:
-        """Hand what arrives to `write` the moment it does, without this task being woken for it.
-
-        Until the end (true), or until `write` returns false: what follows is kept. Raises as reading does, and
-        what `write` raises.
-        """
-        while True:
-            while self._chunks:
-                if not write(self._taken()):
-                    return False
-            if self.complete:
-                return True
-            self._sink, self._full = write, False
-            try:
-                await self.more()
-            finally:
-                self._sink = None
-            if self._spilt is not None:
-                try:
-                    raise self._spilt
-                finally:
-                    self._spilt = None
-            if self._full:
-                return False
-
-    def enough(self) -> None:
-        """Have a `flow` that waits return false."""
-        if self._sink is not None:
-            self._sink, self._full = None, True
-            self._wake()
-
     async def aclose(self) -> None:
         self.close()
 
@@ -115,18 +83,21 @@ class Exchange(httpx.AsyncByteStream):
 
     def feed(self, data: bytes) -> None:
         self._last = self._loop.time()
-        if not self.status:
-            self._head_size += len(data)
         assert self._parser is not None, "a connection feeds no exchange that it has let go"
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as exc:
+            if not self.status and isinstance(self._parser, HttpResponseParser):
+                self._again(data)
+                return
             if not self.complete:
                 self._fail(httpx.RemoteProtocolError, f"not HTTP: {exc}")
                 return
             self._surplus = True
-        if not self.status and self._head_size > _HEAD:
-            self._fail(httpx.RemoteProtocolError, "the headers have no end")
+        if not self.status:
+            self._begun += data
+            if len(self._begun) > _HEAD:
+                self._fail(httpx.RemoteProtocolError, "the headers have no end")
         elif self.complete:
             self._release(reusable=self._keep and self._sized and not self._surplus)
         elif self._sink is not None and (not self._chunks or self._poured()):
@@ -135,6 +106,13 @@ class Exchange(httpx.AsyncByteStream):
             self._paused = True
             self._connection.pause(True)
         self._wake()
+
+    def _again(self, data: bytes) -> None:
+        """What has come and cannot be read, read by who forgives what a head may have."""
+        begun, self._begun = bytes(self._begun), bytearray()
+        self.headers, self._sized, self.identity = [], False, True
+        self._parser = Forgiving(self)
+        self.feed(begun + data)
 
     def lost(self, exc: Exception | None) -> None:
         """The connection is gone: the end of an answer without a length, and a cut otherwise."""
@@ -208,18 +186,6 @@ class Exchange(httpx.AsyncByteStream):
             self._last = self._loop.time()
             self._connection.pause(False)
         return chunk
-
-    def _poured(self) -> bool:
-        """Give the sink what has come; whether it takes more."""
-        assert self._sink is not None
-        chunks, self._chunks, self._held = self._chunks, deque(), 0
-        try:
-            if self._sink(chunks[0] if len(chunks) == 1 else b"".join(chunks)):
-                return True
-        except Exception as exc:
-            self._spilt = exc
-        self._sink, self._full = None, True
-        return False
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -475,3 +475,53 @@ async def test_a_tunnel_that_does_not_open_is_closed(monkeypatch: pytest.MonkeyP
             await transport.handle_async_request(request)
         await asyncio.wait_for(closed.wait(), 10)
         await transport.aclose()
+
+
+ODD_HEADS = {
+    "line feeds alone": b"HTTP/1.1 200 OK\ncontent-type: text/plain\ncontent-length: 5\n\nhello",
+    "a folded line": b"HTTP/1.1 200 OK\r\nx-a: b\r\n  c\r\n\td\r\ncontent-length: 5\r\n\r\nhello",
+    "a folded length": b"HTTP/1.1 200 OK\r\ncontent-length:\r\n 5\r\n\r\nhello",
+    "a length twice": PLAIN.replace(b"\r\n\r\n", b"\r\ncontent-Length: 5\r\n\r\n"),
+    "a list of one length": PLAIN.replace(b": 5", b": 5, 5"),
+    "length and chunks": CHUNKED.replace(b"OK\r\n", b"OK\r\ncontent-length: 3\r\n"),
+    "chunks and length": CHUNKED.replace(b"\r\n\r\n2", b"\r\ncontent-length: 3\r\n\r\n2"),
+    "behind an interim one": b"HTTP/1.1 103 Early\r\nlink: </a>\r\n\r\n"
+    b"HTTP/1.1 102 Processing\n\n" + PLAIN.replace(b"\r\n", b"\n"),
+    "until its end": b"HTTP/1.1 200 OK\nx-a: b\n\nhello",
+}
+
+
+@pytest.mark.parametrize("cut", [1, 7, 1000])
+@pytest.mark.parametrize("said", ODD_HEADS.values(), ids=ODD_HEADS)
+async def test_a_head_that_is_written_oddly(client: Http1Transport, said: bytes, cut: int) -> None:
+    """A whole and paid answer; but two may see two ends in it, and the connection is not used again."""
+    ends = b"content-" not in said and b"transfer-" not in said
+    pieces = [said[at : at + cut] for at in range(0, len(said), cut)]
+    async with serving(always(*pieces, again=not ends)) as server:
+        for _ in range(2):
+            assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == 2
+
+
+async def test_a_folded_line_is_one(client: Http1Transport) -> None:
+    async with serving(always(ODD_HEADS["a folded line"])) as server:
+        answer = await client.handle_async_request(post(server.url))
+        assert answer.headers["x-a"] == "b c d"
+        await answer.aclose()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        PLAIN.replace(b"\r\n\r\n", b"\r\ncontent-length: 3\r\n\r\n"),
+        PLAIN.replace(b": 5", b": 5, 3"),
+        PLAIN.replace(b": 5", b": -5"),
+        b"HTTP/1.1 200 OK\nx-a b\n\nhello",
+        b"HTTP/1.1 200 OK\nx-a: b\0\ncontent-length: 5\n\nhello",
+    ],
+    ids=["two lengths", "two in one", "no length", "no header", "a NUL"],
+)
+async def test_a_head_that_says_two_things_or_none(client: Http1Transport, said: bytes) -> None:
+    async with serving(always(said)) as server:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await whole(client, post(server.url))
