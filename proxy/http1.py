@@ -20,6 +20,10 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
+        self._large = False  # the request's body may still be on its way when its answer is there
+        self.below: asyncio.WriteTransport | None = (
+            None  # what carries TLS, which itself holds nothing back
+        )
         self.since = 0.0  # loop time at which it fell idle
 
     @property
@@ -31,11 +35,17 @@ class Connection(asyncio.Protocol):
     def start(self, head: bytes, body: bytes, read_timeout: float | None) -> "Exchange":
         """Send a request; the exchange is to be read to its end, or closed."""
         assert self._transport is not None
-        self._exchange = Exchange(self, read_timeout)
-        self._transport.write(head + body if len(body) < _LARGE else head)
-        if len(body) >= _LARGE:
+        self._large = len(body) >= _LARGE
+        self._exchange = Exchange(self, read_timeout, len(body) if self._large else 0)
+        self._transport.write(head if self._large else head + body)
+        if self._large:
             self._transport.write(body)
         return self._exchange
+
+    def unsent(self) -> int:
+        """Bytes that have been written and that the operating system has not taken yet."""
+        below = self.below or self._transport
+        return 0 if below is None else below.get_write_buffer_size()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -43,8 +53,11 @@ class Connection(asyncio.Protocol):
 
     def ended(self, *, reusable: bool) -> None:
         """The exchange is over."""
-        self._exchange = None
-        if reusable and self.usable:
+        exchange, self._exchange = self._exchange, None
+        # An early answer: what is left of the body would stand before the next request, or the server, which
+        # has refused it, reads none of it and closes.
+        early = self._large and (self.unsent() or (exchange is not None and exchange.status >= 400))
+        if reusable and self.usable and not early:
             self.since = self.loop.time()
             self._idle(self)
         else:

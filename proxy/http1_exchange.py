@@ -19,13 +19,14 @@ Headers = list[tuple[bytes, bytes]]
 
 _HIGH = 1 << 18  # bytes of an answer that wait for their reader before the socket is left alone
 _HEAD = 1 << 16  # bytes of headers that an honest server may send
+_LOOKS = 4  # in the read timeout, while a large request goes out
 _BODILESS, _SIZES = (204, 304), (b"content-length", b"transfer-encoding")
 
 
 class Exchange(Pours, httpx.AsyncByteStream):
     """One request's answer as it arrives; closed before its end it takes the connection with it."""
 
-    def __init__(self, connection: Line, read_timeout: float | None) -> None:
+    def __init__(self, connection: Line, read_timeout: float | None, unsent: int = 0) -> None:
         super().__init__()
         self._connection: Line | None = connection
         self._loop = connection.loop
@@ -39,10 +40,12 @@ class Exchange(Pours, httpx.AsyncByteStream):
         self._error: tuple[type[httpx.TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timeout = read_timeout
+        self._unsent = unsent  # bytes of the request that had not gone out when last looked at
         self._last = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         if read_timeout is not None:
-            self._timer = self._loop.call_later(read_timeout, self._tick)
+            wait = read_timeout / _LOOKS if unsent else read_timeout
+            self._timer = self._loop.call_later(wait, self._tick)
         self._sized = False  # something else than the connection's end says where the body ends
         self.headers: Headers = []  # names in lower case
         self.identity = True  # the body is not compressed
@@ -194,9 +197,15 @@ class Exchange(Pours, httpx.AsyncByteStream):
     def _tick(self) -> None:
         """The read timeout, looked at once in a while instead of with every piece."""
         assert self._timeout is not None
-        silent = self._loop.time() - self._last
+        now = self._loop.time()
+        if self._unsent and self._connection is not None:
+            unsent = self._connection.unsent()
+            if unsent < self._unsent:  # the server takes our request: that is no silence
+                self._unsent, self._last = unsent, now
+        silent = now - self._last
         if silent < self._timeout or self._paused:  # a slow reader is not the server's fault
             wait = self._timeout if self._paused else self._timeout - silent
+            wait = min(wait, self._timeout / _LOOKS) if self._unsent else wait
             self._timer = self._loop.call_later(wait, self._tick)
         else:
             self._fail(httpx.ReadTimeout, "no answer in time")

@@ -117,10 +117,25 @@ class Http1Transport(httpx.AsyncBaseTransport):
     ) -> Connection:
         """Connect to an address; `name` is who must prove with a certificate to be there."""
         loop = asyncio.get_running_loop()
-        server_hostname = name if tls else None
-        await loop.create_connection(
-            lambda: made, host, port, ssl=tls, server_hostname=server_hostname
-        )
+        if tls is None:
+            await loop.create_connection(lambda: made, host, port)
+            return made
+        below, _ = await loop.create_connection(asyncio.Protocol, host, port)
+        return await self._secured(made, below, tls, name)
+
+    async def _secured(
+        self, made: Connection, below: asyncio.Transport, tls: ssl.SSLContext, name: str
+    ) -> Connection:
+        """TLS over a connection that is there already."""
+        try:
+            loop = asyncio.get_running_loop()
+            transport = await loop.start_tls(below, made, tls, server_hostname=name)
+        except BaseException:  # in time, too: nobody else knows of it
+            below.abort()
+            raise
+        assert transport is not None
+        made.below = below
+        made.connection_made(transport)
         return made
 
     def _made(self, place: Place) -> Connection:
@@ -142,17 +157,13 @@ class Http1Transport(httpx.AsyncBaseTransport):
         lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
         lines += [f"{name.decode()}: {value.decode()}" for name, value in credentials(proxy)]
         raw.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        connection = self._made(place)
         try:
             if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
                 raise OSError(f"the proxy refused a tunnel to {target}")
-            transport = await loop.start_tls(raw, connection, tls, server_hostname=place[1])
         except BaseException:  # in time, too: nobody else knows of it
             raw.abort()
             raise
-        assert transport is not None
-        connection.connection_made(transport)
-        return connection
+        return await self._secured(self._made(place), raw, tls, place[1])
 
     def _rest(self, place: Place, connection: Connection) -> None:
         """A connection waits for its next request, for a while."""

@@ -5,10 +5,12 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from proxy.http1_exchange import Exchange
 from proxy.messages import Body
 from proxy.transport import Http1Transport, NotPublic
 
@@ -117,6 +119,14 @@ async def whole(transport: Http1Transport, request: httpx.Request) -> tuple[int,
         return answer.status_code, b"".join([chunk async for chunk in answer.stream])
     finally:
         await answer.aclose()
+
+
+def localhost_tls() -> tuple[ssl.SSLContext, Http1Transport]:
+    """A server's, and a client that trusts it."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+    trusted = ssl.create_default_context(cafile=str(CERTIFICATES / "localhost.pem"))
+    return tls, Http1Transport(verify=trusted)
 
 
 def always(*pieces: bytes, again: bool = True) -> Talk:
@@ -477,6 +487,46 @@ async def test_a_tunnel_that_does_not_open_is_closed(monkeypatch: pytest.MonkeyP
         await transport.aclose()
 
 
+TOO_LARGE = b"HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nlarge"
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [(TOO_LARGE, 100_000), (TOO_LARGE, 20_000_000), (PLAIN, 20_000_000)],
+    ids=["refused, and taken by the system", "refused", "answered"],
+)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_nothing_is_sent_behind_a_body_that_nobody_reads(
+    secure: bool, said: bytes, size: int
+) -> None:
+    """The next request may be a paid one, and would wait behind what is left of this one."""
+    tls, client = localhost_tls()
+
+    async def talk(peer: Peer) -> None:
+        if (await peer.reader.readuntil(b"\r\n\r\n")).endswith(b"content-length: 2\r\n\r\n"):
+            await peer.reader.readexactly(2)
+            await peer.say(PLAIN)
+        else:
+            await peer.say(said)
+        await asyncio.Event().wait()
+
+    async with serving(talk, tls if secure else None) as server:
+        assert (await whole(client, post(server.url, bytes(size))))[0] == int(said[9:12])
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == 2
+        await client.aclose()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_a_large_body_that_was_read_is_no_reason_for_another_connection(secure: bool) -> None:
+    tls, client = localhost_tls()
+    async with serving(always(PLAIN), tls if secure else None) as server:
+        for _ in range(2):
+            assert await whole(client, post(server.url, bytes(2_000_000))) == (200, b"hello")
+        assert server.connections == 1
+        await client.aclose()
+
+
 ODD_HEADS = {
     "line feeds alone": b"HTTP/1.1 200 OK\ncontent-type: text/plain\ncontent-length: 5\n\nhello",
     "a folded line": b"HTTP/1.1 200 OK\r\nx-a: b\r\n  c\r\n\td\r\ncontent-length: 5\r\n\r\nhello",
@@ -525,3 +575,79 @@ async def test_a_head_that_says_two_things_or_none(client: Http1Transport, said:
     async with serving(always(said)) as server:
         with pytest.raises(httpx.RemoteProtocolError):
             await whole(client, post(server.url))
+
+
+class Clock:
+    """A loop's clock, which stands until it is put on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.due: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, wait: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self.due.append((self.now + wait, call))
+        return asyncio.get_running_loop().call_later(1000, int)
+
+    def create_future(self) -> "asyncio.Future[None]":
+        return asyncio.get_running_loop().create_future()
+
+    def until(self, now: float) -> None:
+        while self.due and (first := min(self.due, key=lambda one: one[0]))[0] <= now:
+            self.due.remove(first)
+            self.now = first[0]
+            first[1]()
+        self.now = now
+
+
+class Uplink:
+    """A connection that takes its request as slowly as the test says."""
+
+    def __init__(self, left: int) -> None:
+        self.clock = Clock()
+        self.loop: Any = self.clock
+        self.left = left
+        self.over = False
+
+    def unsent(self) -> int:
+        return self.left
+
+    def pause(self, paused: bool) -> None:
+        raise AssertionError("nothing has come")
+
+    def ended(self, *, reusable: bool) -> None:
+        self.over = True
+
+
+async def test_a_request_that_is_taken_steadily_is_no_silence() -> None:
+    line = Uplink(1_000_000)
+    Exchange(line, 8.0, 1_000_000)
+    for second in range(1, 60):
+        line.left -= 10_000
+        line.clock.until(second)
+    line.left = 0
+    line.clock.until(66)
+    assert not line.over
+    line.clock.until(70)  # silent since the last of it has gone
+    assert line.over
+
+
+async def test_a_request_that_nobody_takes_is_silence() -> None:
+    line = Uplink(900_000)  # the operating system has taken some
+    exchange = Exchange(line, 8.0, 1_000_000)
+    line.clock.until(8)
+    assert not line.over
+    line.clock.until(11)
+    assert line.over
+    with pytest.raises(httpx.ReadTimeout):
+        await exchange.head()
+
+
+async def test_a_small_request_is_not_looked_after() -> None:
+    line = Uplink(10)
+    Exchange(line, 8.0)
+    assert [due for due, _ in line.clock.due] == [8.0]
+    line.clock.until(8)
+    assert line.over
