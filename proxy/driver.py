@@ -23,6 +23,7 @@ from translators.core import Answer, Request, from_json
 _MAX_HOPS = 5
 _SAID = 1000  # bytes of an answer that are kept beside what they were parsed to
 _LARGE = 1 << 20  # bytes
+_FRESH = 1.0  # seconds that a connection for a job's submit was idle at most: a paid order is worth a handshake
 _POLL_SHARE = 0.2  # of a provider's rpm that polls leave to submits and chat
 
 Spend = Callable[..., Awaitable[float]]
@@ -69,9 +70,11 @@ class Driver:
         timeout: Timeout | None = None,
         seat: Seat | None = None,
     ) -> Answer:
-        """The same of any request. `seat`: its place, where it has been let through."""
+        """The same of any request. `seat`: a submit's place, which has been let through."""
         if seat is None:
             await self.let_in(account, poll=poll)
+        else:
+            request.extensions["fresh"] = _FRESH
         try:
             answer = await self.send(account, request, timeout)
             try:

@@ -4,11 +4,17 @@ Sans pool and sans policy: a connection that could not be made is the pool's mat
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import cast
 
 from proxy.http1_exchange import Exchange
 
+# Shorter than any common server's own keep-alive (5 s and up): a submit that meets a connection
+# just closed by the other side would be in doubt, and a paid job with it.
+KEEPALIVE = 4.0
+_MARGIN = 1.0  # seconds for the way there: what a server keeps for so long, it closes before our request comes
+_TIMEOUT = re.compile(rb"\btimeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _LARGE = 1 << 16  # bytes of a body that are not copied behind its head
 
 
@@ -25,6 +31,8 @@ class Connection(asyncio.Protocol):
             None  # what carries TLS, which itself holds nothing back
         )
         self.since = 0.0  # loop time at which it fell idle
+        self.idle = 0.0  # seconds that it was when its request was sent
+        self.age = KEEPALIVE  # seconds that it may be
 
     @property
     def usable(self) -> bool:
@@ -47,6 +55,11 @@ class Connection(asyncio.Protocol):
         below = self.below or self._transport
         return 0 if below is None else below.get_write_buffer_size()
 
+    def kept(self, said: bytes) -> None:
+        """How long the server keeps it, by its Keep-Alive header."""
+        if found := _TIMEOUT.search(said):
+            self.age = min(KEEPALIVE, int(found[1]) - _MARGIN)
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -57,7 +70,7 @@ class Connection(asyncio.Protocol):
         # An early answer: what is left of the body would stand before the next request, or the server, which
         # has refused it, reads none of it and closes.
         early = self._large and (self.unsent() or (exchange is not None and exchange.status >= 400))
-        if reusable and self.usable and not early:
+        if reusable and self.usable and not early and self.age > 0:
             self.since = self.loop.time()
             self._idle(self)
         else:

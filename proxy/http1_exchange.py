@@ -52,6 +52,11 @@ class Exchange(Pours, httpx.AsyncByteStream):
         self.status = 0
         self.complete = False
 
+    @property
+    def silent(self) -> bool:
+        """Not a byte of an answer has come."""
+        return not (self.status or self._begun)
+
     def more(self) -> asyncio.Future[None]:
         """Done as soon as something has come; raises where nothing will."""
         if self._error is not None:
@@ -141,6 +146,8 @@ class Exchange(Pours, httpx.AsyncByteStream):
             self._sized = True
         elif name == b"content-encoding":
             self.identity = value.lower() in (b"", b"identity")
+        elif name == b"keep-alive" and self._connection is not None:
+            self._connection.kept(value)
 
     def on_headers_complete(self) -> None:
         if self.complete or self._parser is None:

@@ -15,15 +15,14 @@ from weakref import WeakSet
 import httpx
 
 from proxy.addresses import NotPublic, is_public, public_addresses
-from proxy.http1 import Connection
+from proxy.http1 import KEEPALIVE, Connection
 from proxy.messages import Answer, Body, Place, Post, head_of, place_of
 from proxy.tunnel import Tunnel, credentials
 
 __all__ = ["Http1Transport", "NotPublic", "is_public"]
 
-# Shorter than any common server's own keep-alive (5 s and up): a submit that meets a connection
-# just closed by the other side would be in doubt, and a paid job with it.
-KEEPALIVE = 4.0
+_DOUBT = 0.5  # seconds; no server ends connections that are idle for less, unless it ends itself
+_LEARNT = 600.0  # seconds that it is remembered when one has
 
 
 class Http1Transport(httpx.AsyncBaseTransport):
@@ -36,6 +35,9 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._proxies = {} if public_only else getproxies()
         self._idle: defaultdict[Place, deque[Connection]] = defaultdict(deque)
         self._purging: asyncio.TimerHandle | None = None
+        # Seconds that connections may be idle, where one has died of less than what is usual.
+        self._ages: dict[Place, float] = {}
+        self._forgetting: asyncio.TimerHandle | None = None
         self._open: WeakSet[Connection] = WeakSet()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -50,7 +52,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
             head = _head(request, proxy if place[0] == "http" else None)
         if body or request.method != "GET":
             head += b"content-length: %d\r\n" % len(body)
-        connection = self._waiting(place)
+        connection = self._waiting(place, request.extensions.get("fresh", KEEPALIVE))
         if connection is None:
             connection = await self._connected(place, proxy, timeout.get("connect"))
         request.extensions["sent"] = True  # from here on it may have been taken
@@ -58,28 +60,41 @@ class Http1Transport(httpx.AsyncBaseTransport):
         try:
             while not exchange.status:
                 await exchange.more()
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, httpx.ReadError) and exchange.silent and connection.idle > _DOUBT:
+                self._shorten(place, connection.idle / 2)
             exchange.close()
             raise
         return Answer(exchange, request)
 
     async def aclose(self) -> None:
-        if self._purging is not None:
-            self._purging.cancel()
+        for timer in (self._purging, self._forgetting):
+            if timer is not None:
+                timer.cancel()
         self._idle.clear()
         for connection in list(self._open):
             connection.close()
         await asyncio.sleep(0)  # their sockets are closed by the loop, which may end after this
 
-    def _waiting(self, place: Place) -> Connection | None:
-        """The connection that was used last, if it has not been idle for too long."""
+    def _waiting(self, place: Place, fresh: float) -> Connection | None:
+        """The connection that was used last, if it has not been idle for too long, or for `fresh` seconds."""
         connections = self._idle.get(place)
         while connections:
-            connection = connections.pop()
-            if connection.usable and connection.since > connection.loop.time() - KEEPALIVE:
-                return connection
-            connection.close()
+            connection = connections[-1]
+            connection.idle = idle = connection.loop.time() - connection.since
+            if connection.usable and idle < connection.age:
+                if idle >= fresh or (self._ages and idle >= self._ages.get(place, KEEPALIVE)):
+                    return None  # it is left to whoever asks for less
+                return connections.pop()
+            connections.pop().close()
         return None
+
+    def _shorten(self, place: Place, age: float) -> None:
+        """For a while no connection there is used that has been idle for longer."""
+        if not self._ages:
+            loop = asyncio.get_running_loop()
+            self._forgetting = loop.call_later(_LEARNT, self._ages.clear)
+        self._ages[place] = age
 
     async def _connected(
         self, place: Place, proxy: SplitResult | None, timeout: float | None

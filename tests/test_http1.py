@@ -577,6 +577,97 @@ async def test_a_head_that_says_two_things_or_none(client: Http1Transport, said:
             await whole(client, post(server.url))
 
 
+def idle_for(client: Http1Transport, seconds: float) -> None:
+    for connections in client._idle.values():
+        for one in connections:
+            one.since -= seconds
+
+
+def keeping(said: bytes) -> Talk:
+    return always(PLAIN.replace(b"\r\n\r\n", b"\r\nKeep-Alive: %s\r\n\r\n" % said))
+
+
+@pytest.mark.parametrize(
+    ("said", "idle", "connections"),
+    [
+        (b"timeout=0", 0.0, 2),
+        (b"timeout=1", 0.0, 2),
+        (b"timeout=2, max=100", 0.0, 1),
+        (b"timeout=2, max=100", 1.5, 2),
+        (b'max=100, Timeout = "3"', 1.5, 1),
+        (b"timeout=60", 3.0, 1),
+        (b"timeout=60", 4.5, 2),  # a minute is longer than what lies between may keep it
+        (b"max=100", 3.0, 1),
+    ],
+)
+async def test_how_long_a_server_keeps_its_connections(
+    client: Http1Transport, said: bytes, idle: float, connections: int
+) -> None:
+    """What it is about to close is not used: the request might be lost, and a paid job with it."""
+    async with serving(keeping(said)) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        idle_for(client, idle)
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == connections
+
+
+async def test_a_request_that_wants_a_fresh_connection(client: Http1Transport) -> None:
+    async with serving(always(PLAIN)) as server:
+
+        async def connections_after(fresh: bool) -> int:
+            request = post(server.url)
+            if fresh:
+                request.extensions["fresh"] = 1.0
+            assert await whole(client, request) == (200, b"hello")
+            return server.connections
+
+        assert await connections_after(True) == 1
+        assert await connections_after(True) == 1
+        idle_for(client, 1.5)
+        assert await connections_after(True) == 2
+        assert len(client._idle[next(iter(client._idle))]) == 2  # the older one is left to others
+        idle_for(client, 1.5)
+        assert await connections_after(False) == 2
+
+
+async def test_a_server_that_ends_connections_early_is_known_then(client: Http1Transport) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(PLAIN)
+        await peer.request()
+        if dying:
+            return
+        await peer.say(PLAIN)
+
+    dying = True
+    async with serving(talk) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        idle_for(client, 2.0)
+        with pytest.raises(httpx.ReadError):
+            await whole(client, post(server.url))
+        dying = False
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        idle_for(client, 1.5)
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == 3
+        idle_for(client, 0.5)
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        assert server.connections == 3
+
+
+async def test_a_server_that_dies_at_work_is_no_reason(client: Http1Transport) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(PLAIN)
+        await peer.request()
+
+    async with serving(talk) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        with pytest.raises(httpx.ReadError):
+            await whole(client, post(server.url))
+        assert not client._ages
+
+
 class Clock:
     """A loop's clock, which stands until it is put on."""
 
@@ -613,6 +704,9 @@ class Uplink:
 
     def unsent(self) -> int:
         return self.left
+
+    def kept(self, said: bytes) -> None:
+        raise AssertionError("nothing has come")
 
     def pause(self, paused: bool) -> None:
         raise AssertionError("nothing has come")
