@@ -4,6 +4,9 @@ import asyncio
 from typing import Protocol
 
 import httptools
+import orjson
+
+from proxy.errors import INVALID, ApiError
 
 
 class _Reader(Protocol):
@@ -27,11 +30,34 @@ class Line(Protocol):
 
 
 class BodyAlone:
-    """What a parser tells of a message whose head is known."""
+    """What a parser tells of a message whose head is known, up to its end: what follows is not ours."""
 
     def __init__(self, reader: _Reader) -> None:
-        self.on_body = reader.on_body
-        self.on_message_complete = reader.on_message_complete
+        self._reader = reader
+        self._ended = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self._ended:
+            self._reader.on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._reader.on_message_complete()
+
+
+class Deaf:
+    """In a parser's place: what comes is thrown away."""
+
+    def feed_data(self, data: bytes) -> None:
+        return
+
+
+def refusal(status: int, code: str | None, why: str) -> bytes:
+    """An answer behind which nothing follows."""
+    body = orjson.dumps(ApiError(status, INVALID, code, why).envelope())
+    head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n"
+    return head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
 def target_of(url: bytes) -> tuple[bytes, bytes]:

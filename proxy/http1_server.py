@@ -10,12 +10,11 @@ from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
-import orjson
 from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from proxy.errors import INVALID, ApiError
+from proxy.http1_ends import BODY, SCRAPS, Ends
 from proxy.http1_parts import BodyAlone, target_of
 from proxy.turn import Turn
 
@@ -24,7 +23,7 @@ _HIGH: Final = 1 << 16  # bytes of a body that wait before the socket is left al
 _QUEUED: Final = 8  # requests that may wait behind the one that is answered
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(Ends, asyncio.Protocol):
     """A client's connection. What is public is for `proxy.patience` and uvicorn."""
 
     def __init__(
@@ -45,15 +44,13 @@ class HttpConnection(asyncio.Protocol):
         self.drained.set()
         self.turn: Turn | None = None  # the request that is answered now
         self.waiting: deque[tuple[Turn, Scope]] = deque()
-        self.reading: Turn | None = (
-            None  # the request whose head has come, and whose body may still come
-        )
+        self.reading: Turn | None = None  # whose head has come, and whose body may still come
         self.requests = self.came = self.drains = 0
         self.in_head = True  # a request's head is awaited, or has come in part
         self.loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(
-            self
-        )  # until the connection is lost: it holds us
+        # Until the connection is lost: it holds us.
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self.deaf = False
         self._barren = 0
         self.paused = False
         self._dates: Any = None
@@ -127,6 +124,9 @@ class HttpConnection(asyncio.Protocol):
                 self._expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
+        if len(self.waiting) == _QUEUED:
+            # Left in the socket, it would hide that the client has gone: RFC 9112, 9.3.2, has it ask again.
+            raise OverflowError("too many requests in advance")
         parser = self._parser
         version, method = parser.get_http_version(), parser.get_method()
         raw, query = target_of(self._url)
@@ -159,14 +159,13 @@ class HttpConnection(asyncio.Protocol):
             self._start(turn, scope)
             return
         self.waiting.append((turn, scope))
-        if len(self.waiting) >= _QUEUED:
-            self._pause()
 
     def on_body(self, body: bytes) -> None:
         self._barren = 0
         turn = self.reading
-        if turn is not None and not turn.complete and turn.feed(body) > _HIGH:
-            self._pause()
+        if turn is not None and not turn.complete and turn.feed(body) > _HIGH and not self.paused:
+            self.paused = True
+            self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if self.reading is not None and not self._parser.should_upgrade():
@@ -182,7 +181,7 @@ class HttpConnection(asyncio.Protocol):
         return self._date
 
     def wants_more(self) -> None:
-        if self.paused and len(self.waiting) < _QUEUED:
+        if self.paused:
             self.paused = False
             self.transport.resume_reading()
 
@@ -193,7 +192,7 @@ class HttpConnection(asyncio.Protocol):
             return
         self._state.total_requests += 1
         if not turn.keep_alive:
-            self.transport.close()
+            self.end(BODY if turn.more else SCRAPS if self.deaf else 0)
         elif not self.transport.is_closing():
             if self.waiting:
                 self._start(*self.waiting.popleft())
@@ -204,39 +203,24 @@ class HttpConnection(asyncio.Protocol):
         if turn.task is not None:
             self._state.tasks.discard(turn.task)
             turn.task = None
-        if turn.complete:
+        if turn.complete or turn is not self.turn:
             return
-        if turn.started or turn.gone:
+        if turn.started or self.waiting or turn.gone:
             self.transport.abort()
         else:
-            self.refuse(500, "internal_error", "Internal server error.")
-
-    def refuse(self, status: int, code: str | None, why: str) -> None:
-        """An answer past the application, where there is still room for one, and the end."""
-        turn = self.turn
-        if turn is not None and (turn.started or self.waiting):
-            self.transport.abort()
-            return
-        body = orjson.dumps(ApiError(status, INVALID, code, why).envelope())
-        head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\nconnection: close\r\n"
-        self.transport.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
-        self.transport.close()
-        if turn is not None:  # whoever waits for more of it need not wait for the connection's end
-            turn.lost()
+            self.say(500, "internal_error", "Internal server error.")
 
     def _start(self, turn: Turn, scope: Scope) -> None:
         self.turn = turn
         turn.task = self.loop.create_task(turn.run(self._app, scope))
         self._state.tasks.add(turn.task)
 
-    def _pause(self) -> None:
-        if not self.paused:
-            self.paused = True
-            self.transport.pause_reading()
-
     def _go_on(self, rest: bytes) -> None:
         """Another protocol was asked for: the parser leaves the body out, and we read it all the same."""
         assert self.reading is not None
+        if not self.reading.more:  # it stands behind such a body
+            self.ignore(SCRAPS)
+            return
         self.reading.keep_alive = False
         sizes = (b"content-length", b"transfer-encoding")
         lines = [b"%s: %s\r\n" % one for one in self._headers if one[0] in sizes]

@@ -74,9 +74,9 @@ def _state(one: HttpConnection, times: ClientTimeout) -> State:
     if turn is not None:  # the beginning of the next head, too, waits for its answer
         ours = not turn.more or one.paused or turn.expects
         return "body", one.requests, one.came >> _STEP, None if ours else times.body
-    if one.in_head:
-        return "head", one.requests, None, times.headers
-    if reading is not None and reading.more:
+    if one.deaf or (reading is not None and reading.more):
         # Answered early: what is left of its body is read and thrown away, but not for ever.
         return "rest", one.requests, None, times.body
+    if one.in_head:
+        return "head", one.requests, None, times.headers
     return "idle", one.requests, None, times.idle

@@ -24,7 +24,8 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.held = 0
-        self.closing = self.aborted = False
+        self.closing = self.aborted = self.eof = False
+        self.reading = True
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -41,11 +42,18 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self.closing = self.aborted = True
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        assert not self.eof
+        self.eof = True
+
     def pause_reading(self) -> None:
-        return
+        self.reading = False
 
     def resume_reading(self) -> None:
-        return
+        self.reading = True
 
 
 class Client:
@@ -83,10 +91,10 @@ class Client:
             await asyncio.sleep(0)
 
     def after(self, seconds: float) -> bool:
-        """Whether the connection is still there so many seconds later."""
+        """Whether we have not ended the connection so many seconds later."""
         self.now += seconds
         self.watch.look(self.now)
-        return not self.transport.closing
+        return not (self.transport.closing or self.transport.eof)
 
     def leave(self) -> None:
         self.answers.put_nowait(None)
@@ -155,7 +163,7 @@ async def test_a_body_in_drips(client: Client) -> None:
         client.after(10)
     assert client.transport.written.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in client.transport.written
-    assert client.transport.closing
+    assert client.transport.eof
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert client.got[-1] == {"type": "http.disconnect"}  # nobody works on what has not come
@@ -272,11 +280,11 @@ async def test_what_has_no_end(client: Client, endless: tuple[bytes, bytes]) -> 
         await client.says(more)
     assert not client.transport.closing
     for _ in range(40):
-        if not client.transport.closing:
-            await client.says(more)
+        await client.says(more)
     assert client.transport.written.startswith(b"HTTP/1.1 431 ")
+    assert client.transport.written.count(b"HTTP/1.1 ") == 1
     assert b'"error"' in client.transport.written
-    assert client.transport.closing
+    assert client.transport.eof
 
 
 async def test_nothing_is_written_into_an_answer(client: Client) -> None:
@@ -285,6 +293,92 @@ async def test_nothing_is_written_into_an_answer(client: Client) -> None:
     sent = client.transport.written
     await client.says(b"\0 nonsense\r\n\r\n")
     assert client.transport.written == sent
+    await client.hears(END)
+    assert client.transport.written == sent + b"4\r\ndone\r\n0\r\n\r\n"
+    assert client.transport.eof
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"nonsense\r\n\r\n",
+        GET.replace(b"\r\n\r\n", b"\r\nx-a: " + b"b" * 200_000),
+        POST.replace(b"content-length: 1000000", b"transfer-encoding: chunked") + b"no chunk\r\n",
+    ],
+    ids=["nonsense", "an endless head", "a broken body"],
+)
+async def test_what_is_no_request_does_not_cost_those_before_it(
+    client: Client, requests: int, behind: bytes
+) -> None:
+    """They may be paid already: they are answered, and the connection ends."""
+    await client.says(GET * requests + behind[:60_000])
+    await client.says(behind[60_000:])
+    assert client.transport.written == b""
+    for _ in range(requests):
+        await client.hears(START, END, None)
+    assert client.transport.written.count(b"HTTP/1.1 200 OK\r\n") == requests
+    assert client.transport.written.count(b"HTTP/1.1 ") == requests
+    assert client.transport.written.count(b"connection: close\r\n") == 1
+    assert client.transport.eof
+
+
+async def test_garbage_without_an_end(client: Client) -> None:
+    await client.says(GET + b"nonsense\r\n\r\n")
+    for _ in range(2):
+        client.connection.data_received(bytes(1 << 20))
+    assert client.transport.aborted
+
+
+async def test_a_broken_body_behind_the_beginning_of_its_answer(client: Client) -> None:
+    chunked = b"transfer-encoding: chunked"
+    client.connection.data_received(POST.replace(b"content-length: 1000000", chunked))
+    turn = client.connection.turn
+    assert turn is not None
+    await turn.send(START)
+    await client.says(b"no chunk\r\n")
+    assert client.transport.aborted
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        POST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
+        POST.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        POST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"),
+    ],
+    ids=["close", "HTTP/1.0", "expect"],
+)
+async def test_an_early_answer_is_not_taken_back(client: Client, said: bytes) -> None:
+    """Closed upon what is unread, a connection is reset, and its client never sees the answer."""
+    client.connection.data_received(said + b"x" * 100_000)
+    client.got.append({"type": "http.request"})
+    turn = client.connection.turn
+    assert turn is not None
+    assert not client.transport.reading
+    await turn.send(START)
+    await turn.send(END)
+    assert b"\r\nconnection: close\r\n" in client.transport.written
+    assert client.transport.eof
+    assert client.transport.reading
+    for _ in range(3):
+        await client.says(b"x" * 100_000)
+        client.after(10)
+    assert not client.transport.closing
+    client.after(10)
+    assert client.transport.aborted
+
+
+@pytest.mark.parametrize(("said", "most"), [(b"nonsense\r\n\r\n", 1), (POST, 256)])
+async def test_a_client_that_sends_without_an_end(client: Client, said: bytes, most: int) -> None:
+    await client.says(said)
+    if said is POST:
+        client.connection.refuse(408, None, "too slow")
+    assert client.transport.eof
+    for _ in range(most):
+        client.connection.data_received(bytes(1 << 20))
+    assert not client.transport.closing
+    client.connection.data_received(bytes(1 << 20))
     assert client.transport.aborted
 
 
@@ -381,8 +475,29 @@ async def test_who_has_gone_is_not_told_to_continue(client: Client) -> None:
     assert client.transport.written == b""
 
 
-async def test_requests_that_we_leave_in_the_socket_are_no_slow_head(client: Client) -> None:
-    await client.says(GET * 9 + GET[:10])
-    assert client.connection.paused
-    client.after(1)
-    assert client.after(1000)
+async def test_too_many_requests_in_advance(client: Client) -> None:
+    """They are not left in the socket, where they would hide that the client has gone."""
+    await client.says(GET * 20)
+    assert client.transport.reading
+    for _ in range(9):
+        await client.hears(START, END, None)
+    assert client.transport.written.count(b"HTTP/1.1 200 OK\r\n") == 9
+    assert client.transport.written.count(b"connection: close\r\n") == 1
+    assert client.transport.eof
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 4", b"transfer-encoding: chunked"])
+@pytest.mark.parametrize("again", [True, False], ids=["to another protocol", "plain"])
+@pytest.mark.parametrize("cut", [1, 1000])
+async def test_what_stands_behind_the_body_of_who_asks_for_another_protocol(
+    client: Client, framing: bytes, again: bool, cut: int
+) -> None:
+    body = b"body" if b"length" in framing else b"4\r\nbody\r\n0\r\n\r\n"
+    plain = b"POST /x HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n\r\n" + body
+    upgrade = plain.replace(b"host", b"connection: upgrade\r\nupgrade: h2c\r\nhost")
+    said = upgrade + (upgrade if again else plain)
+    for at in range(0, len(said), cut):
+        await client.says(said[at : at + cut])
+    await client.hears(START, END, None)
+    assert b"".join(one["body"] for one in client.got) == b"body"
+    assert client.transport.written.count(b"HTTP/1.1 ") == 1

@@ -1,6 +1,7 @@
 """Whatever a client sends: a clear 4xx in OpenAI's envelope, never a 500, and nothing reaches a gateway."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -245,3 +246,18 @@ def test_any_value_anywhere_is_no_fault_of_ours(shared: Proxy, field: str, value
             assert answer.status_code < 500, answer.text
             if answer.status_code >= 400:
                 assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_an_early_answer_to_who_does_not_keep_the_connection(proxy: Proxy, version: str) -> None:
+    """Python's urllib, Node's http by default, nginx as it comes: they send all of it, and read then."""
+    url, size = httpx.URL(proxy.url), 16 << 20
+    head = f"POST /v1/nope HTTP/{version}\r\nhost: localhost\r\nconnection: close\r\n"
+    with socket.create_connection((url.host, url.port or 80), timeout=30) as client:
+        client.sendall(f"{head}content-length: {size}\r\n\r\n".encode())
+        client.sendall(bytes(size))
+        said = b""
+        while piece := client.recv(65_536):
+            said += piece
+    assert said.startswith(b"HTTP/1.1 404 ")
+    assert b'"error"' in said
