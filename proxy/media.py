@@ -3,7 +3,8 @@
 No file is held in memory but by `read` and `load`, and no disk blocks the loop. The folder is shared
 by all workers, and its entries are all the state there is:
 
-    k_<random>.mp4           a kept result; the oldest go first when they exceed `max_bytes`
+    k_<random>.mp4           a kept result; the oldest go first when they exceed `max_bytes`, but those that
+                             no client has been given yet are spared for a while (room.py)
     u_<random>.png           a client's upload; stays until it is removed
     public/u_<random>.png    a mark: this upload may be fetched by whoever knows its name
     .<random>.part           being written; thrown away when its writer has died
@@ -87,14 +88,24 @@ class Media:
 
     async def read(self, name: str) -> bytes:
         """A whole file; raises ApiError content_expired where it is gone."""
-        if path := self.path(name):
-            held: list[bytes] = []
-            with suppress(FileNotFoundError):
-                # As its result, the bytes would stay with two futures that hold each other, until the
-                # collector comes by: tens of megabytes a picture.
-                await asyncio.to_thread(lambda: held.append(path.read_bytes()))
-                return held.pop()
-        raise gone()
+        data = await self._whole(name)
+        if data is None:
+            raise gone()
+        return data
+
+    async def given(self, name: str) -> None:
+        """A client has been given a kept result: it need not wait for one any longer."""
+        if _NAME.fullmatch(name):
+            await asyncio.to_thread(self._room.given, name)
+
+    def allow(self, max_bytes: int) -> None:
+        """From now on there are at most so many bytes of kept results."""
+        self._max_bytes = max_bytes
+        self._room.allow(max_bytes)
+
+    async def tidy(self) -> None:
+        """Remove what was spared beyond `max_bytes`, as far as it need not be spared any longer."""
+        await on_disk(self._room.tidy)
 
     async def publish(self, name: str) -> None:
         """Let a stored file be fetched at /media/{name}: from every worker, and after a restart."""
@@ -120,8 +131,15 @@ class Media:
         except FileNotFoundError as exc:
             raise gone() from exc
 
+        def done() -> None:
+            try:
+                if not file.closed and file.tell() == status.st_size:  # and not a part of it alone
+                    self._room.given(path.name)
+            finally:
+                file.close()
+
         async def close() -> None:
-            await asyncio.to_thread(file.close)
+            await asyncio.to_thread(done)
 
         known = {
             "etag": f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
@@ -193,13 +211,30 @@ class Media:
         self, driver: Driver, asset: Mapping[str, Any], account: Account | None, limit: int
     ) -> tuple[bytes, str]:
         """The whole of a result of at most `limit` bytes, and its type; raises as `keep` does."""
-        if path := self.path(asset.get("file") or ""):
-            if path.stat().st_size > limit:
-                raise too_large(limit)
-            data = await self.read(path.name)
+        data = await self._whole(asset.get("file") or "", limit)
+        if data is not None:
             return data, sniff(data[:HEAD]) or type_of(asset.get("mime"), b"", None)
         async with download(driver, asset, account, limit) as (mime, body):
             return b"".join([chunk async for chunk in body]), mime
+
+    async def _whole(self, name: str, limit: int = _ANY_SIZE) -> bytes | None:
+        """The bytes of a file, `None` where it is gone; raises ApiError where there are more than `limit`."""
+        path = self.path(name)
+        if path is None:
+            return None
+        held: list[bytes] = []
+
+        def read() -> None:
+            with path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size > limit:
+                    raise too_large(limit)
+                held.append(file.read())
+
+        with suppress(FileNotFoundError):
+            # As its result, the bytes would stay with two futures that hold each other, until the
+            # collector comes by: tens of megabytes a picture.
+            await asyncio.to_thread(read)
+        return held.pop() if held else None
 
     def _create(self, part: Path) -> BinaryIO:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,12 +1,17 @@
 """Room in the media folder: the oldest results go when all of them exceed what they may have together.
 
+What no client has been given yet is paid for and may be waited for: it is spared for a while, and the folder holds
+more than it should meanwhile. Whether it was given out stands in the file's own mode, so that all workers know.
+
 The folder is looked through only now and then, since that takes as long as it has files: a worker keeps for itself
 a small part of the room that it found, and looks again when that is used up.
 """
 
 import os
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -18,6 +23,9 @@ _SHARE: Final = (
 )
 _EVERY: Final = 600.0  # seconds: others may have used more, and dead writers leave their files
 _DEAD: Final = 3600.0  # seconds after which an unfinished file has no writer any more
+# Seconds that a result waits for its client: longer than a client waits for all pictures of one request.
+_GRACE: Final = 600.0
+_GIVEN: Final = 0o400  # the mode of a result that a client has been given; before, it is 0o600
 
 
 class Room:
@@ -28,6 +36,7 @@ class Room:
         self._public = public
         self._most = most
         self._left = 0
+        self._over = False
         self._again = 0.0
         self._lock = Lock()
 
@@ -36,21 +45,49 @@ class Room:
         with self._lock:
             self._left -= size
             if self._left < 0 or time.monotonic() >= self._again:
-                free = self._most - sum(status.st_size for _, status in self._kept(clean=True))
-                if free < 0:
-                    free = self._evicted(name)
-                self._left = max(0, free) // _SHARE
-                self._again = time.monotonic() + _EVERY
+                self._look(name)
+
+    def given(self, name: str) -> None:
+        """A client has been given all of a result: it may go when its turn comes."""
+        if name.startswith("k_"):
+            with suppress(
+                OSError
+            ):  # gone already, or on a disk without modes: it is spared for longer
+                (self._folder / name).chmod(_GIVEN)
+
+    def allow(self, most: int) -> None:
+        """From now on the results may have so many bytes together."""
+        with self._lock:
+            self._over = self._over or most < self._most
+            self._most = most
+            self._again = 0.0
+
+    def tidy(self) -> None:
+        """Where there was more than there should be, see whether it may go by now."""
+        with self._lock:
+            if self._over and self._folder.is_dir():
+                self._look()
+
+    def _look(self, newest: str = "") -> None:
+        free = self._most - sum(status.st_size for _, status in self._kept(clean=True))
+        if free < 0:
+            free = self._evicted(newest)
+        self._over = free < 0
+        # Where nothing may go, the next file would not find more that may.
+        self._left = (self._most if self._over else free) // _SHARE
+        self._again = time.monotonic() + _EVERY
 
     def _evicted(self, newest: str) -> int:
         """Remove the oldest, and small ones beyond need, so that not each to come needs a look; bytes free now."""
         slack = self._most // _SHARE
-        kept = [(status.st_mtime_ns, status.st_size, name) for name, status in self._kept()]
-        free = self._most - sum(size for _, size, _ in kept)
-        for _, size, name in sorted(kept):
+        kept = list(self._kept())
+        free = self._most - sum(status.st_size for _, status in kept)
+        now = time.time()
+        for name, status in sorted(kept, key=lambda one: one[1].st_mtime_ns):
+            size = status.st_size
             if free >= slack or (free >= 0 and size > slack):
                 break
-            if name != newest:
+            if name != newest and not _awaited(status, now):
                 unlink([self._public / name, self._folder / name])
                 free += size
         return free
@@ -69,3 +106,9 @@ class Room:
                     yield entry.name, status
                 elif clean and status.st_mtime < time.time() - _DEAD:
                     unlink([Path(entry.path)])
+
+
+def _awaited(status: os.stat_result, now: float) -> bool:
+    """Whether a client may yet come for a result for the first time."""
+    new = abs(now - status.st_mtime) < _GRACE  # either way: clocks are set
+    return new and stat.S_IMODE(status.st_mode) != _GIVEN

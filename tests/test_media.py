@@ -225,14 +225,60 @@ class TestStore:
             await media.save(bytes(100), "image/png")
         assert len(looks) < 10
         for _ in range(60):
-            await media.save(bytes(10_000), "image/png")
+            await media.given(await media.save(bytes(10_000), "image/png"))
             kept = [one for one in media._folder.iterdir() if one.name.startswith("k_")]
             assert sum(one.stat().st_size for one in kept) <= 100_000
 
     async def test_a_result_is_kept_however_large(self, media: Media) -> None:
         older = await media.save(b"x", "video/mp4")
+        await media.given(older)
         name = await media.save(bytes(100_001), "video/mp4")
         assert media.path(name) and not media.path(older)
+
+    async def test_what_nobody_has_been_given_is_spared_for_a_while(self, media: Media) -> None:
+        """It is paid for, and its client may still wait for the others of the same request."""
+        names = [await media.save(bytes(40_000), "image/png") for _ in range(4)]
+        assert files(media) == sorted(names)
+        await media.tidy()
+        assert files(media) == sorted(names)
+        await media.given(names[2])
+        others = Media(media._folder, 100_000)  # another worker, which knows it by the file
+        names.append(await others.save(bytes(10_000), "image/png"))
+        del names[2]
+        assert files(media) == sorted(names)
+        os.utime(media._folder / names[1], (1, 1))  # its client has had time enough
+        await media.tidy()
+        del names[1]
+        assert files(media) == sorted(names)
+
+    @pytest.mark.parametrize(
+        ("request_", "gone"),
+        [
+            (asked(), True),
+            (asked(range="bytes=10-"), True),
+            (asked(range="bytes=0-9"), False),
+            (asked("HEAD"), False),
+        ],
+    )
+    async def test_what_a_client_has_read_to_its_end_may_go(
+        self, media: Media, request_: Request, *, gone: bool
+    ) -> None:
+        name = await media.save(bytes(60_000), "image/png")
+        path = media.path(name)
+        assert path is not None
+        await sent(await media.response(path, None, request_), request_)
+        await media.save(bytes(60_000), "image/png")
+        assert (media.path(name) is None) is gone
+
+    async def test_less_room_than_before(self, media: Media) -> None:
+        names = [await media.save(bytes(30_000), "image/png") for _ in range(3)]
+        for age, name in enumerate(names):
+            os.utime(media._folder / name, (age, age))
+        media.allow(70_000)
+        await media.tidy()
+        assert files(media) == sorted(names[1:])
+        with refused(502, "provider_error"):
+            await media.keep(driver(Files(upstream(bytes(70_001)))), {"url": URL}, gateway())
 
     async def test_what_a_killed_worker_left(self, media: Media) -> None:
         await media.save(b"x", "image/png", upload=True)

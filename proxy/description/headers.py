@@ -13,7 +13,10 @@ _HEADERS: dict[str, tuple[Schema, str]] = {
     "x-anygate-dropped": (pattern("."), "Parameters that were left out, comma-separated."),
     "x-anygate-job": (pattern("^[a-z]+_[0-9a-z]{29,35}$"), "The job that this request became."),
     "x-anygate-cost": (_USD, "What it cost, in USD, where that is known."),
-    "x-anygate-partial": (pattern("^[0-9]+/[0-9]+$"), "How many of the tasks have succeeded."),
+    "x-anygate-partial": (
+        pattern("^[0-9]+/[0-9]+$"),
+        "How many of the results that were ordered there are.",
+    ),
     "openai-poll-after-ms": (between(1, 10_000), "On unfinished jobs: when to ask again."),
     "x-should-retry": (one_of(["false"]), "A repetition cannot mend it, or may cost again."),
     "retry-after": (WHOLE, "Seconds until a repetition may succeed."),

@@ -2,6 +2,7 @@
 
 import asyncio
 import binascii
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -84,17 +85,25 @@ async def _make(request: Request, params: Params, capability: Capability) -> Res
         answer: Response = EventStream(events, first=first)
     else:
         done = await while_connected(request, ended(request, job))
-        data = [await _image(request, done, one, shape) for one in _results(done)]
+        data = await _images(request, done, shape)
         answer = json_response({"created": int(done.completed_at or time.time()), "data": data})
     return delivering(request, job, answer)
 
 
 async def _events(request: Request, job: Job, capability: Capability) -> AsyncIterator[bytes]:
-    """One `image_generation.completed` (or `image_edit.completed`) an image, every required field there."""
+    """One `image_generation.completed` (or `image_edit.completed`) an image, every required field there.
+
+    A picture that cannot be had is told of at the end: the others are paid, too.
+    """
     done = await ended(request, job)
     kind = "image_generation" if capability is Capability.IMAGE else "image_edit"
+    lost: list[ApiError] = []
     for asset in _results(done):
-        data, mime = await _loaded(request, done, asset)
+        try:
+            data, mime = await _loaded(request, done, asset, patient=not lost)
+        except ApiError as exc:
+            lost = lost or [exc]
+            continue
         event = {
             "type": f"{kind}.completed",
             "b64_json": _base64(data),
@@ -106,6 +115,8 @@ async def _events(request: Request, job: Job, capability: Capability) -> AsyncIt
             "usage": _NO_USAGE,
         }
         yield f"event: {kind}.completed\n".encode() + encode(orjson.dumps(event))
+    if lost:
+        raise lost.pop()  # it holds this frame, which is not to hold it
 
 
 def _results(job: Job) -> list[dict[str, Any]]:
@@ -115,10 +126,30 @@ def _results(job: Job) -> list[dict[str, Any]]:
     return found
 
 
-async def _image(request: Request, job: Job, asset: dict[str, Any], shape: str) -> JSON:
-    if shape == "url":
-        return {"url": await link(request, job, asset)}
-    return {"b64_json": _base64((await _loaded(request, job, asset))[0])}
+async def _images(request: Request, job: Job, shape: str) -> list[JSON]:
+    """The pictures that can be had; raises an ApiError where none can.
+
+    One that is gone, or whose server fails, takes nothing from the others, which are paid.
+    """
+    made: list[JSON] = []
+    lost: list[ApiError] = []
+    there = _results(job)
+    for asset in there:
+        try:
+            if shape == "url":
+                made.append({"url": await link(request, job, asset)})
+            else:
+                data, _ = await _loaded(request, job, asset, patient=not lost)
+                made.append({"b64_json": _base64(data)})
+        except ApiError as exc:
+            lost = lost or [exc]
+    if not made:
+        raise lost.pop()
+    if lost:
+        lost.clear()  # its traces hold this frame, and that the pictures
+        ordered = len(there) + sum(entry.state != "completed" for entry in job.tasks)
+        exchange_of(request).headers["x-anygate-partial"] = f"{len(made)}/{ordered}"
+    return made
 
 
 def _base64(data: bytes) -> orjson.Fragment:
@@ -130,26 +161,33 @@ def _base64(data: bytes) -> orjson.Fragment:
 
 async def link(request: Request, job: Job, asset: dict[str, Any]) -> str:
     """A URL of a result that the client can open: of the kept file, else the gateway's, unless only
-    we may fetch that."""
+    we may fetch that. Raises ApiError 410 where neither is there any more."""
     service = exchange_of(request).service
     url = asset.get("url")
     base = service.runtime.config.server.public_url or str(request.base_url).rstrip("/")
-    if "file" in asset:
-        await service.media.publish(asset["file"])
-        return f"{base}/media/{asset['file']}"
+    file = asset.get("file")
+    if file and (
+        service.media.path(file) or not url or time.time() > asset.get("expires", math.inf)
+    ):
+        await service.media.publish(file)
+        return f"{base}/media/{file}"
     if url and not asset.get("auth") and not service.runtime.redactor.holds(url):
         return str(url)
     return f"{base}/v1/jobs/{job.id}/content?index={_results(job).index(asset)}"
 
 
-async def _loaded(request: Request, job: Job, asset: dict[str, Any]) -> tuple[bytes, str]:
+async def _loaded(
+    request: Request, job: Job, asset: dict[str, Any], *, patient: bool
+) -> tuple[bytes, str]:
     """A picture's bytes and type. They are paid for: a failure that may pass is not the first to stand,
-    and none invites the client to order again."""
+    but for a client that is not `patient`, and none invites it to order again."""
     service = exchange_of(request).service
     account = service.runtime.accounts.get(job.provider)
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(_TRIES if patient else 1)):
         try:
-            return await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+            found = await service.media.load(service.runtime.driver, asset, account, _LARGEST)
+            await service.media.given(asset.get("file") or "")
+            return found
         except (GatewayDown, ApiError) as exc:
             error = to_api_error(exc)
             assert error is not None

@@ -1,5 +1,6 @@
 """/v1/images with the real SDK: the client waits, a job does the work."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -13,6 +14,8 @@ import pytest
 
 from proxy.sandbox import Sandbox
 from proxy.sandbox.assets import asset
+from proxy.store.base import Job
+from proxy.store.sqlite import SqliteStore
 from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
 from tests.openapi import check, check_event
@@ -27,6 +30,27 @@ def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
     models = {"flux-edit": "onysoft/google/nano-banana-edit"}
     with proxy_in_thread(tmp_path, config_for(gateways, models=models)) as running:
         yield running
+
+
+def evict(folder: Path, index: int = 0) -> None:
+    """One of the kept results, as they were made, is gone."""
+    kept = sorted((folder / "media").glob("k_*"), key=lambda one: one.stat().st_mtime_ns)
+    kept[index].unlink()
+
+
+async def late(folder: Path, job_id: str) -> None:
+    """The links of a job's results are dead by now."""
+
+    def later(job: Job) -> Job:
+        tasks = [
+            one.but(assets=[{**asset, "expires": 1.0} for asset in one.assets]) for one in job.tasks
+        ]
+        return job.but(tasks=tasks)
+
+    store = SqliteStore(folder / "jobs.db")
+    await store.open()
+    await store.update(job_id, later)
+    await store.close()
 
 
 @pytest.mark.parametrize("model", ROWS)
@@ -53,6 +77,65 @@ def test_a_kept_picture_has_a_url_of_ours(gateways: Sandbox, tmp_path: Path) -> 
         got = httpx.get(str(made.data[0].url), trust_env=False)
     assert got.content.startswith(b"\x89PNG")
     assert got.headers["content-type"] == "image/png"
+
+
+def test_where_the_kept_file_is_gone_the_gateways_link_is_given(
+    gateways: Sandbox, tmp_path: Path
+) -> None:
+    """… as long as that lives."""
+    order = {"model": "flux", "prompt": "A cat", "response_format": "url"}
+    again = {"idempotency-key": "url"}
+    config = config_for(gateways, media={"keep": True})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http(headers=again) as http:
+        ours = http.post(PATH, json=order).json()["data"][0]["url"]
+        evict(tmp_path)
+        theirs = http.post(PATH, json=order).json()["data"][0]["url"]
+        assert theirs.startswith(gateways["apiin.one"].origin) and ours.startswith(proxy.url)
+        job = http.get("/v1/jobs").json()["data"][0]["id"]
+        asyncio.run(late(tmp_path, job))
+        gone = http.post(PATH, json=order)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (410, "content_expired")
+    assert len(gateways["apiin.one"].submits) == 1
+
+
+@pytest.mark.parametrize("shape", ["url", "b64_json"])
+def test_clients_get_all_they_have_paid_for_however_small_the_folder(
+    gateways: Sandbox, tmp_path: Path, shape: str
+) -> None:
+    """The first pictures of a request were evicted by its last ones, and all of them answered with a 410."""
+    with proxy_in_thread(tmp_path, config_for(gateways)) as proxy, proxy.http() as http:
+        assert proxy.service is not None
+        proxy.service.media.allow(len(PNG))
+        order = {"model": "openai/gpt-image-1", "prompt": "A cat", "n": 3, "response_format": shape}
+        for _ in range(2):
+            answer = http.post(PATH, json=order)
+            assert answer.status_code == 200, answer.text
+            assert len(answer.json()["data"]) == 3
+            assert "x-anygate-partial" not in answer.headers
+
+
+@pytest.mark.parametrize("shape", ["url", "b64_json", "stream"])
+def test_a_picture_that_is_gone_does_not_take_the_others_with_it(
+    proxy: Proxy, gateways: Sandbox, tmp_path: Path, shape: str
+) -> None:
+    order: dict[str, Any] = {"model": "openai/gpt-image-1", "prompt": "A cat", "n": 3}
+    order |= {"stream": True} if shape == "stream" else {"response_format": shape}
+    with proxy.http(headers={"idempotency-key": "three"}) as http:
+        assert http.post(PATH, json=order).status_code == 200
+        evict(tmp_path)
+        answer = http.post(PATH, json=order)
+        assert answer.status_code == 200, answer.text
+        if shape == "stream":
+            assert answer.text.count("event: image_generation.completed") == 2
+            assert "content_expired" in answer.text.rstrip().splitlines()[-1]
+        else:
+            assert len(answer.json()["data"]) == 2
+            assert answer.headers["x-anygate-partial"] == "2/3"
+        for _ in range(2):
+            evict(tmp_path)
+        gone = http.post(PATH, json=order)
+        assert (gone.status_code, gone.json()["error"]["code"]) == (410, "content_expired")
+    assert len(gateways["openai"].submits) == 3
 
 
 @pytest.mark.parametrize("model", ROWS)
