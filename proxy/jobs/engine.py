@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from proxy.jobs.launch import Launcher
+from proxy.jobs.outcome import files_of
 from proxy.jobs.poll import Poller
 from proxy.jobs.queue import Queue
 from proxy.jobs.upkeep import Upkeep
@@ -164,8 +165,8 @@ class Jobs:
             self._queue.wake(at - time.time())
         if job.ended:
             self.metrics.job_changed(before or job, job, self.config.models)
-            if job.media:
-                await self.media.unpublish(job.media)
+            if names := [*job.media, *(files_of(job) if job.deleted else ())]:
+                await self.media.unpublish(names)
         return job
 
     def delivered(self, job_id: str) -> None:

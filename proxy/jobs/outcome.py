@@ -9,6 +9,8 @@ from proxy.config import Config
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor, unkeyed
+from proxy.sniff import HEAD, OCTETS, sniff
+from proxy.store.base import Job
 from proxy.store.money import believable
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
@@ -64,12 +66,13 @@ def redacted(fault: Fault, redactor: Redactor) -> Fault:
 
 async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dict[str, Any]:
     kept: dict[str, Any] = {"role": asset.role}
-    if asset.mime:
-        kept["mime"] = asset.mime
+    mime = asset.mime or sniff((asset.data or b"")[:HEAD])
+    if mime:
+        kept["mime"] = mime
     if asset.title:
         kept["title"] = asset.title
     if asset.data is not None:
-        kept["file"] = await media.save(asset.data, asset.mime or "application/octet-stream")
+        kept["file"] = await media.save(asset.data, mime or OCTETS)
         return kept
     url = asset.url or ""
     # A row's "/…" is relative to the base URL, as an OpenAI-like gateway's content endpoint is.
@@ -81,6 +84,11 @@ async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dic
     if asset.auth:
         kept["auth"] = True
     return kept
+
+
+def files_of(job: Job) -> list[str]:
+    """Its results that are stored, by their names in the media folder."""
+    return [str(one["file"]) for entry in job.tasks for one in entry.assets if "file" in one]
 
 
 def contents(assets: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from proxy.jobs import endings
+from proxy.jobs.outcome import files_of
 from proxy.store.base import Due, Job, StoreUnavailable
 from proxy.store.money import day_of
 
@@ -96,15 +97,13 @@ class Upkeep:
             await jobs.store.release(job.id)
 
     async def purge(self) -> None:
-        """Remove finished jobs after their retention, with their files."""
+        """Remove finished jobs after their retention, with their files, and what is one file too many."""
         before = time.time() - self._jobs.config.jobs.retention
         while gone := await self._jobs.store.purge(before, _BATCH):
-            names = [name for job in gone for name in job.media]
-            names += [
-                str(a["file"]) for j in gone for t in j.tasks for a in t.assets if "file" in a
-            ]
+            names = [name for job in gone for name in (*job.media, *files_of(job))]
             if names:
                 await self._jobs.media.remove(names)
+        await self._jobs.media.tidy()
 
     async def prune(self) -> None:
         """Forget what is kept beside jobs and of no use any more."""

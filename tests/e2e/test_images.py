@@ -138,6 +138,28 @@ def test_a_picture_that_is_gone_does_not_take_the_others_with_it(
     assert len(gateways["openai"].submits) == 3
 
 
+def test_a_picture_within_the_answer_is_named_by_what_it_is(
+    proxy: Proxy, gateways: Sandbox
+) -> None:
+    order = {"model": "openai/gpt-image-1", "prompt": "A cat", "response_format": "url"}
+    with proxy.http() as http:
+        link = http.post(PATH, json=order).json()["data"][0]["url"]
+        (job,) = http.get("/v1/jobs").json()["data"]
+        assert link.endswith(".png")
+        assert job["assets"][0]["mime_type"] == "image/png"
+
+
+def test_a_deleted_job_s_links_lead_nowhere(gateways: Sandbox, tmp_path: Path) -> None:
+    config = config_for(gateways, media={"keep": True})
+    order = {"model": "flux", "prompt": "A cat", "n": 2, "response_format": "url"}
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
+        links = [one["url"] for one in http.post(PATH, json=order).json()["data"]]
+        (job,) = http.get("/v1/jobs").json()["data"]
+        assert [http.get(link).status_code for link in links] == [200, 200]
+        assert http.delete(f"/v1/jobs/{job['id']}").status_code == 200
+        assert [http.get(link).status_code for link in links] == [404, 404]
+
+
 @pytest.mark.parametrize("model", ROWS)
 def test_n_pictures_are_n_tasks_of_one_job(proxy: Proxy, gateways: Sandbox, model: str) -> None:
     with proxy.sdk() as client:
