@@ -51,6 +51,10 @@ class Resolved:
     params: Params = field(default_factory=dict)
     strict: bool = False
 
+    def said(self, params: Params) -> Params:
+        """The request's parameters over the route's: what an endpoint serves itself goes by these, too."""
+        return {**self.params, **params} if self.params else params
+
 
 @dataclass(slots=True)
 class Ask:
@@ -191,7 +195,7 @@ def _candidate(account: Account, target: Target, resolved: Resolved, ask: Ask) -
     given: Set[str] = params.keys()
     if resolved.params:
         given = resolved.params.keys() | given
-        params = {**resolved.params, **params}
+        params = dict(resolved.said(params))
         own = params.pop("provider_options", None)
         options = {**options_in(own), **options} if own is not None else options
     call = Call(

@@ -63,7 +63,7 @@ async def speech(request: Request) -> Response:
     params = await read_json(request, runtime.max_body)
     resolved = runtime.router.resolve(params.get("model"), Capability.SPEECH, exchange.client)
     exchange.route = resolved.name
-    said = {**resolved.params, **params}
+    said = resolved.said(params)
     if "input" in said:
         need_text(said, "input")
     elif said.keys() <= AROUND_INPUT:
@@ -103,7 +103,7 @@ async def transcribe(request: Request) -> Response:
     capability = Capability.TRANSCRIPTION
     resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
     exchange.route = resolved.name
-    said = {**resolved.params, **params}
+    said = resolved.said(params)
     stream = flag(said, "stream")
     if said.keys() <= AROUND_FILE:
         raise missing("file")
@@ -122,7 +122,7 @@ async def transcribe(request: Request) -> Response:
 
 
 async def _spoken(request: Request, wish: Wish) -> Response:
-    said = {**wish.resolved.params, **wish.said}
+    said = wish.resolved.said(wish.said)
     wanted = one_of(said, "response_format", FORMATS, "mp3") if "response_format" in said else None
     events = one_of(said, "stream_format", ("audio", "sse"), "audio") == "sse"
     if wanted:
@@ -174,7 +174,7 @@ async def _pieces(request: Request, job: Job, wanted: str | None) -> AsyncGenera
 
 
 async def _written(request: Request, wish: Wish, *, stream: bool) -> Response:
-    said = {**wish.resolved.params, **wish.said}
+    said = wish.resolved.said(wish.said)
     shape = one_of(said, "response_format", TEXTS, "json")
     job = await place(request, wish)
     if stream:

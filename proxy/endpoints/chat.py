@@ -21,12 +21,13 @@ async def chat(request: Request) -> Response:
     resolved = runtime.router.resolve(params.get("model"), Capability.CHAT, exchange.client)
     exchange.route = resolved.name
     ask = Ask(Capability.CHAT, without_own(params), options_of(params))
+    said = resolved.said(params)
     candidates = runtime.router.candidates(resolved, ask)
     await exchange.service.limiter.weigh(exchange, params)
     return await passing.first_that_answers(
         request,
         candidates,
-        ask=lambda one: completion.chat(request, one, stream=flag(params, "stream"), params=params),
+        ask=lambda one: completion.chat(request, one, stream=flag(said, "stream"), params=said),
         order=lambda rest: textual.chat(request, params, resolved, ask, rest),
     )
 

@@ -56,7 +56,7 @@ def _endpoint(
         params = await read(request, runtime.max_body)
         resolved = runtime.router.resolve(params.get("model"), capability, exchange.client)
         exchange.route = resolved.name
-        said = {**resolved.params, **params}
+        said = resolved.said(params)
         for one in needs:
             if one not in said:
                 raise missing(one)

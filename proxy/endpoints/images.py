@@ -71,13 +71,14 @@ async def vary(request: Request) -> Response:
 
 async def _make(request: Request, params: Params, capability: Capability) -> Response:
     exchange = exchange_of(request)
-    shape = one_of(params, "response_format", FORMATS, "b64_json")
-    stream = flag(params, "stream")
     resolved = exchange.service.runtime.router.resolve(
         params.get("model"), capability, exchange.client
     )
+    said = resolved.said(params)
+    shape = one_of(said, "response_format", FORMATS, "b64_json")
+    stream = flag(said, "stream")
     ask = Ask(capability, without_own(params), options_of(params), handled=HANDLED)
-    tasks = count(params, "n", MOST)
+    tasks = count(said, "n", MOST)
     job = await place(request, Wish("image", resolved, ask, said=params, tasks=tasks))
     if stream:
         events = Each(_events(request, job, capability))

@@ -85,7 +85,7 @@ async def _placed(request: Request, kind: str, params: Params) -> Job:
         resolved,
         ask,
         said=params,
-        tasks=count(params, "n", _MOST) if kind == "image" else 1,
+        tasks=count(resolved.said(params), "n", _MOST) if kind == "image" else 1,
         keep_files=kind == "video",
         remixed_from=None if source is None else source.id,
     )

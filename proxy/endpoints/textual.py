@@ -43,21 +43,22 @@ async def chat(
     candidates: Sequence[Candidate],
 ) -> Response | Next:
     """The answer, or why a target that is no job should be asked: nobody took the work."""
+    asked = resolved.said(params)
     wish = Wish(
         kind="chat",
         resolved=resolved,
         ask=ask,
         said=params,
-        tasks=count(params, "n", _MOST),
+        tasks=count(asked, "n", _MOST),
         candidates=candidates,
     )
     job = await place(request, wish)
     try:
-        if flag(params, "stream"):
-            answer = await _streamed(request, job, params)
+        if flag(asked, "stream"):
+            answer = await _streamed(request, job, asked)
         else:
             found = await while_connected(request, ended(request, job))
-            answer = json_response(completion(_texts(found, params), **_head(found, params)))
+            answer = json_response(completion(_texts(found, asked), **_head(found, asked)))
         return delivering(request, job, answer)
     except ApiError as exc:
         if exc.code in _ELSEWHERE and await _refused(request, job):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,7 +11,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from tests import openapi
 from tests.chatting import CHAT, body, chunks_of, finishes, refused, said
-from tests.harness import Proxy
+from tests.harness import Proxy, config_for, proxy_in_thread
 
 ROUTE = "chat-text"
 ASK = "What is\n\n the  capital? "
@@ -212,3 +213,29 @@ def test_a_lost_submit_is_in_doubt_and_not_repeated(shared: Proxy, gateways: San
     refused(answer, 502, "submission_ambiguous")
     assert answer.headers["x-should-retry"] == "false"
     assert len(gateways["ai-gate.one"].submits) == 1
+
+
+@pytest.mark.parametrize("target", ["ai-gate-one/text", "apiin-one/gemini", "openai/gpt-4o-mini"])
+def test_what_the_route_says_of_the_answers_shape(
+    gateways: Sandbox, tmp_path: Path, target: str
+) -> None:
+    counted = {"stream": True, "stream_options": {"include_usage": True}}
+    routes = {
+        "counted": {"targets": target, "params": counted},
+        "live": {"targets": target, "params": {"stream": True}},
+    }
+    if target == "ai-gate-one/text":
+        routes["pair"] = {"targets": target, "params": {"n": 2, "stop": "e"}}
+    with (
+        proxy_in_thread(tmp_path, config_for(gateways, models=routes)) as proxy,
+        proxy.http() as http,
+    ):
+        live = http.post(CHAT, json=body("counted"))
+        assert live.headers["content-type"].startswith("text/event-stream")
+        assert '"usage":{' in live.text.replace(" ", "")
+        whole = http.post(CHAT, json=body("live", stream=False))
+        assert whole.json()["choices"]
+        if "pair" in routes:
+            choices = http.post(CHAT, json=body("pair")).json()["choices"]
+            assert len(choices) == 2
+            assert "e" not in choices[0]["message"]["content"]

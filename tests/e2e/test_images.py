@@ -27,7 +27,12 @@ PATH = "/v1/images/generations"
 
 @pytest.fixture
 def proxy(gateways: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
-    models = {"flux-edit": "onysoft/google/nano-banana-edit"}
+    models = {
+        "flux-edit": "onysoft/google/nano-banana-edit",
+        "pairs": {"targets": "apiin-one/flux-2", "params": {"n": 2, "response_format": "url"}},
+        "odd": {"targets": "apiin-one/flux-2", "params": {"n": "two"}},
+        "live": {"targets": "apiin-one/flux-2", "params": {"stream": True}},
+    }
     with proxy_in_thread(tmp_path, config_for(gateways, models=models)) as running:
         yield running
 
@@ -177,6 +182,23 @@ def test_n_has_its_limits(proxy: Proxy, gateways: Sandbox, n: Any) -> None:
         answer = http.post(PATH, json={"model": "flux", "prompt": "A cat", "n": n})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "n")
     assert gateways["apiin.one"].submits == []
+
+
+def test_what_the_route_says_of_number_and_shape(proxy: Proxy, gateways: Sandbox) -> None:
+    with proxy.http() as http:
+        data = http.post(PATH, json={"model": "pairs", "prompt": "A cat"}).json()["data"]
+        assert [set(one) for one in data] == [{"url"}] * 2
+        own = {"n": 1, "response_format": "b64_json"}
+        data = http.post(PATH, json={"model": "pairs", "prompt": "A cat", **own}).json()["data"]
+        assert [set(one) for one in data] == [{"b64_json"}]
+        job = http.post("/v1/jobs/image", json={"model": "pairs", "prompt": "A cat"}).json()
+        assert len(job["tasks"]) == 2
+        submits = len(gateways["apiin.one"].submits)
+        odd = http.post(PATH, json={"model": "odd", "prompt": "A cat"})
+        assert (odd.status_code, odd.json()["error"]["param"]) == (400, "n")
+        assert len(gateways["apiin.one"].submits) == submits
+        live = http.post(PATH, json={"model": "live", "prompt": "A cat"})
+        assert live.text.startswith("event: image_generation.completed")
 
 
 @pytest.mark.parametrize("model", ROWS)
