@@ -143,6 +143,7 @@ async def _planned(exchange: Exchange, wish: Wish, path: str) -> tuple[Job, Sequ
             created_at=now,
             deadline=now + config.jobs.timeout,
             request=kept,
+            asked=_asked(wish),
             ordered=first.plan.ordered.known(),
             fingerprint=fingerprint(path, wish.said),
             remixed_from=wish.remixed_from,
@@ -222,6 +223,13 @@ def _as_source(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("data:") and len(value) > _INLINE:
         return source_of(value, "input_reference")
     return value
+
+
+def _asked(wish: Wish) -> dict[str, str]:
+    """The size and the seconds that hold for a job, as far as they are plain."""
+    params = {**wish.ask.defaults, **wish.resolved.said(wish.ask.params)}
+    plain = {name: params.get(name) for name in ("size", "seconds")}
+    return {name: str(one) for name, one in plain.items() if isinstance(one, str | int | float)}
 
 
 def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:

@@ -14,7 +14,8 @@ VIDEO_SECONDS = "4"
 
 def video(job: Job, service: Service) -> JSON:
     """A video object (openai VideoResource) with what Anygate adds under `anygate`."""
-    asked = job.request
+    # A job of an earlier version has only what its client said.
+    asked = {**job.request, **job.asked}
     return {
         "id": job.id,
         "object": "video",
@@ -26,7 +27,7 @@ def video(job: Job, service: Service) -> JSON:
         "expires_at": expires_at(job, service),
         "seconds": str(job.ordered.get("seconds") or asked.get("seconds") or VIDEO_SECONDS),
         "size": str(asked.get("size") or VIDEO_SIZE),
-        "prompt": plain_prompt(asked.get("prompt")),
+        "prompt": plain_prompt(job.request.get("prompt")),
         "error": _error(job),
         "remixed_from_video_id": job.remixed_from,
         "anygate": _anygate(job),
@@ -38,7 +39,7 @@ def generic(job: Job, service: Service) -> JSON:
     shown = {**video(job, service), "object": "job", "kind": job.kind}
     if job.kind != "video":
         for name in ("size", "seconds"):
-            if not job.request.get(name) and not job.ordered.get(name):
+            if not job.asked.get(name) and not job.ordered.get(name):
                 shown[name] = None
     shown["assets"] = [
         {

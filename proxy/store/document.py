@@ -73,7 +73,8 @@ class Job(_Document):
 
     `owner`: the name of the client key ("" without keys); `model`: the name the client sent;
     `target`: `provider/model` that was ordered; `native`: the gateway's name of the model;
-    `request`: the call's parameters, for remixing and showing; `ordered`: resolution, ratio, seconds;
+    `request`: the call's parameters, for remixing and showing; `asked`: the size and the seconds that hold for it,
+    be they the call's, its route's or OpenAI's default; `ordered`: resolution, ratio, seconds;
     `capability`: which of the row's operations polls and reads it; `deadline`: when it fails;
     `links_until`: when the gateway's links die, if known; `fingerprint`: of the request's body;
     `notify_at`: when its webhook is next called;
@@ -98,6 +99,7 @@ class Job(_Document):
     links_until: float | None = None
     deleted: bool = False
     request: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
     ordered: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     cost: float | None = None

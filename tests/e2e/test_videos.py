@@ -55,6 +55,27 @@ def test_a_video_says_what_was_asked_for_and_ordered(proxy: Proxy, gateways: San
     assert done["completed_at"] >= done["created_at"]
 
 
+def test_a_video_says_what_its_route_asked_for(gateways: Sandbox, tmp_path: Path) -> None:
+    """The gateway was sent the route's size, and the object said the default one for all its life."""
+    wide = {"targets": "onysoft/sora-2", "params": {"size": "1280x720", "seconds": "15"}}
+    config = config_for(gateways, models={"wide": wide})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
+        made = order(http, model="wide")
+        assert (made["size"], made["seconds"]) == ("1280x720", "15")
+        assert gateways["onysoft"].submits[-1].body["aspect_ratio"] == "landscape"
+        again = http.post(
+            f"/v1/videos/{eventually(lambda: ended(http, made['id']))['id']}/remix",
+            json={"prompt": "A dog"},
+        ).json()
+        assert (again["size"], again["seconds"]) == ("1280x720", "15")
+        own = order(http, model="wide", size="720x1280")
+        assert own["size"] == "720x1280"
+        picture = http.post(
+            "/v1/jobs/image", json={"model": "nano-banana", "prompt": "x", "size": "1024x1024"}
+        )
+        assert picture.json()["size"] == "1024x1024"
+
+
 def test_every_row_answers_as_openai_describes(proxy: Proxy) -> None:
     with proxy.http() as http:
         for model in ("sora-2", "sora-gate", "kling", "kling-shop"):
