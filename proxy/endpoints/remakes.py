@@ -46,11 +46,13 @@ async def remix(request: Request) -> Response:
     prompt = need_text(params, "prompt")
     found.result(job)  # finished, and with a result
     kept: JSON = await thawed(job.request, exchange.service.media)
+    # A job that repeats another by editing what that made has the order to repeat next, and no source of its own.
+    source = kept.get("video") is not None
     again = {**kept, **params, "prompt": prompt, "model": params.get("model") or job.model}
     return await videos.order(
         request,
         again,
-        Capability(job.capability),
+        Capability(job.capability) if source else Capability.VIDEO,
         said={**params, "remix": job.id},
         remixed_from=job.id,
         before=await _edits(request, job, again),

@@ -173,6 +173,28 @@ def test_a_remix_of_a_refused_edit_repeats_the_edit(public: Proxy, gateways: San
     assert second == {**first, "prompt": "Rain"}
 
 
+@pytest.mark.parametrize("why", ["gone", "refused"])
+def test_a_remix_of_a_remix_that_was_an_edit(
+    public: Proxy, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """What it made cannot be edited: the order that both stand for is repeated, which has no source."""
+    double = gateways["aigate.shop"]
+    first = finished(public, SHOP, **ORDER, seed=7)
+    before = sent(double)
+    with public.http() as http:
+        remix = posted(http, f"/v1/videos/{first}/remix", prompt="A dog").json()["id"]
+        assert ended(http, remix)["status"] == "completed"
+        assert "input_video" in sent(double)
+        if why == "gone":
+            double.files.expired = True
+        else:
+            monkeypatch.setattr(double, "no_video_input", {MODEL})
+        again = posted(http, f"/v1/videos/{remix}/remix", prompt="A cow").json()
+        assert again["remixed_from_video_id"] == remix
+        assert ended(http, again["id"])["status"] == "completed"
+    assert sent(double) == {**before, "prompt": "A cow"}
+
+
 def test_what_cannot_be_remixed(public: Proxy, gateways: Sandbox) -> None:
     double = gateways["onysoft"]
     order = {"model": "onysoft/sora-2", "prompt": "A cat"}
