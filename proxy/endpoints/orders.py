@@ -13,6 +13,7 @@ from proxy.endpoints.common import fingerprint, retry_count, waiting_time
 from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of, given
+from proxy.jobs import transitions
 from proxy.jobs.notify import checked
 from proxy.limits import over_budget
 from proxy.pricing import ordered_price
@@ -62,6 +63,8 @@ async def place(request: Request, wish: Wish) -> Job:
         )
     except OverBudget as exc:
         raise over_budget(exc) from exc
+    if stored.deleted:
+        stored = await service.jobs.change(stored.id, transitions.wanted) or stored
     note(exchange, stored)
     return stored
 

@@ -146,6 +146,11 @@ def hidden(job: Job) -> Job | None:
     return None if job.deleted else job.but(deleted=True)
 
 
+def wanted(job: Job) -> Job | None:
+    """Ordered once more by its client, who gets what is under way instead of paying again."""
+    return job.but(deleted=False) if job.deleted else None
+
+
 def _late(job: Job, index: int, task_id: str | None, cost: float | None) -> Job:
     """What is learnt of a task that has moved on: its id and its cost, each only if it was unknown."""
     entry = job.tasks[index]

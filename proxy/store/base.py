@@ -93,7 +93,8 @@ class Store(Accounts, Protocol):
         `known`: how it was last seen: a store that finds it so still need not read it.
 
         The queue follows the tasks: an entry with `at` and not ended is due then. So does the ledger:
-        what the change means for budget and usage is booked with it.
+        what the change means for budget and usage is booked with it. A job that is deleted and has ended is
+        released: its client has given it up, and may order the same again.
         """
 
     async def page(

@@ -119,6 +119,11 @@ class Job(_Document):
     def ended(self) -> bool:
         return self.status in ENDED
 
+    @property
+    def given_up(self) -> bool:
+        """Whether nothing more comes of it, and nobody can have what came."""
+        return self.deleted and self.ended
+
     def with_task(self, index: int, **changes: Any) -> "Job":
         """This job with one of its tasks changed."""
         tasks = list(self.tasks)

@@ -125,7 +125,8 @@ class RedisStore(RedisAccounts):
 
     async def _replace(self, raw: bytes, stored: bytes, old: Job, new: Job) -> Any:
         """1 where it was done, else what stands there."""
-        arguments = (new.id, raw[:_MARK], stored, difference(old, new))
+        free = int(new.given_up and not old.given_up)
+        arguments = (new.id, raw[:_MARK], stored, difference(old, new), free)
         try:
             return await self._lane.call(scripts.UPDATE, *arguments)
         except Unanswered as exc:

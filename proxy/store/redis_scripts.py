@@ -197,10 +197,11 @@ GET = script("return call('GET', P .. 'job:' .. ARGV[1])", again=True)
 
 # → 1, or what stands there with another mark than the expected one, or nothing
 UPDATE = script("""
-local id, mark, new, change = unpack(ARGV)
+local id, mark, new, change, free = unpack(ARGV)
 if call('GETRANGE', P .. 'job:' .. id, 0, 15) ~= mark then return call('GET', P .. 'job:' .. id) end
 call('SET', P .. 'job:' .. id, new)
 follow(id, change)
+if free == '1' then release(id) end
 return 1
 """)
 

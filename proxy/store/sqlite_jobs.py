@@ -151,6 +151,8 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
         return False
     follow(db, old, new)
     post(db, old, new)
+    if new.given_up and not old.given_up:
+        release(db, new.id)
     return True
 
 

@@ -13,6 +13,7 @@ from proxy.sandbox import Sandbox
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.openapi import check
+from tests.wire import ended, posted
 
 IMAGE = {"model": "flux", "prompt": "A red square"}
 VIDEO = {"model": "sora-2", "prompt": "A cat"}
@@ -100,6 +101,37 @@ def test_a_certain_refusal_frees_the_key(proxy: Proxy, gateways: Sandbox) -> Non
         gateways["onysoft"].fault("submit", status=402)
         assert client.videos.create(**VIDEO, extra_headers=KEY).id == made.id
     assert len(gateways["onysoft"].tasks) == 1
+
+
+def test_deletion_frees_the_key_of_what_has_ended(proxy: Proxy, gateways: Sandbox) -> None:
+    """The same order was answered with the deleted job, which no client could read."""
+    with proxy.http(headers={"idempotency-key": "k"}) as http:
+        first = posted(http, "/v1/videos", model="sora-2", prompt="A cat").json()["id"]
+        ended(http, first)
+        http.delete(f"/v1/videos/{first}")
+        second = posted(http, "/v1/videos", model="sora-2", prompt="A cat").json()["id"]
+        assert second != first
+        assert ended(http, second)["status"] == "completed"
+    assert len(gateways["onysoft"].submits) == 2
+
+
+def test_an_order_for_a_deleted_job_under_way_brings_it_back(
+    proxy: Proxy, gateways: Sandbox
+) -> None:
+    """It is paid for, and its key holds: it is not ordered twice, nor is its client told of what is not there."""
+    double = gateways["onysoft"]
+    double.ready_after_polls = 10_000
+    with proxy.http(headers={"idempotency-key": "k"}) as http:
+        first = posted(http, "/v1/videos", model="sora-2", prompt="A cat").json()["id"]
+        http.delete(f"/v1/videos/{first}")
+        assert http.get(f"/v1/videos/{first}").status_code == 404
+        assert posted(http, "/v1/videos", model="sora-2", prompt="A cat").json()["id"] == first
+        assert http.get(f"/v1/videos/{first}").status_code == 200
+        for task in double.tasks.values():
+            task.after_polls = None
+        double.finish(str(double.submits[0].task_id))
+        assert ended(http, first)["status"] == "completed"
+    assert len(double.submits) == 1
 
 
 def test_a_failed_task_keeps_the_key(proxy: Proxy, gateways: Sandbox) -> None:

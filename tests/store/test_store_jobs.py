@@ -86,10 +86,23 @@ async def test_different_keys_are_different_requests_even_as_retries(store, make
     assert await store.create(second, key="k2", retry=1) is second
 
 
-async def test_a_key_is_alive_while_its_job_is_even_deleted(store, make):
+async def test_a_key_is_alive_while_its_job_goes_on_even_deleted(store, make):
     first = await store.create(make(), key="k")
     await store.update(first.id, lambda job: replace(job, deleted=True))
     assert (await store.create(make(), key="k")).id == first.id
+
+
+@pytest.mark.parametrize("order", [("deleted", "status"), ("status", "deleted")])
+@pytest.mark.parametrize("how", [{"key": "k"}, {"retry": 1}])
+async def test_nothing_joins_a_job_that_is_deleted_and_has_ended(store, make, order, how):
+    ends = {"deleted": True, "status": "completed"}
+    first = await store.create(make(), key=how.get("key"))
+    for name in order:
+        await store.update(first.id, lambda job, name=name: replace(job, **{name: ends[name]}))
+    second = make()
+    assert await store.create(second, **how) is second
+    await store.update(first.id, lambda job: replace(job, cost=1.0))  # which comes late
+    assert (await store.create(make(), **{**how, "retry": 2})).id == second.id
 
 
 async def test_release_frees_the_key_and_ends_joining(store, make):
