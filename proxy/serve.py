@@ -1,10 +1,8 @@
 """Serving: one process or several on one socket, the sandbox beside them, reloads and signals."""
 
-import asyncio
 import contextlib
 import json
 import logging
-import math
 import os
 import signal
 import socket
@@ -24,6 +22,7 @@ from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
 from proxy.redact import Redactor
+from proxy.reloads import TICK, Settings, attend, patience
 from proxy.service import Service
 from proxy.store import open_store
 from translators import TRANSLATORS
@@ -41,7 +40,6 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "proxy_headers": False,  # who is behind a reverse proxy says so by server.public_url
     "backlog": 4096,
 }
-_TICK = 1.0  # seconds between looks at the configuration's file and at the parent process
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
     served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()
-    settings = uvicorn.Config(
+    settings = Settings(
         "proxy.serve:worker",
         factory=True,
         host=place.host,
@@ -113,7 +111,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
 
 def settings_for(config: Config) -> dict[str, Any]:
     """How uvicorn serves, wherever it does."""
-    return {**_SETTINGS, "timeout_graceful_shutdown": max(1, math.ceil(config.jobs.drain))}
+    return {**_SETTINGS, "timeout_graceful_shutdown": patience(config)}
 
 
 def free_port() -> int:
@@ -157,7 +155,7 @@ def worker() -> ASGIApp:
     service = Service(_first(served), TRANSLATORS, load=served.read, siblings=siblings.mine())
     logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
     memory.settle()
-    return make_app(service, background=lambda: _attend(service, served))
+    return make_app(service, background=lambda: attend(service, served.config, served.parent))
 
 
 def _first(served: _Served) -> Config:
@@ -174,57 +172,12 @@ def _first(served: _Served) -> Config:
         log.error("a new worker waits for a configuration that it can use:\n%s", exc)
     handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # uvicorn's would wait for us
     while os.getppid() == served.parent:
-        time.sleep(_TICK)
+        time.sleep(TICK)
         with contextlib.suppress(ConfigError):
             found = served.read()
             signal.signal(signal.SIGTERM, handler)
             return found
     sys.exit(1)
-
-
-async def _attend(service: Service, served: _Served) -> None:
-    """Reload on SIGHUP or a change of the file, and end when the process that started us is gone."""
-    loop = asyncio.get_running_loop()
-    changed = asyncio.Event()
-    with contextlib.suppress(ValueError, RuntimeError):  # not the main thread: no signals there
-        loop.add_signal_handler(signal.SIGHUP, changed.set)
-    log.info("process %d is ready", os.getpid())
-    watched = served.parent != os.getpid()
-    path = Path(served.config)
-    seen = _stamp(path)
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TICK):
-                await changed.wait()
-        if changed.is_set() or _stamp(path) != seen:
-            changed.clear()
-            seen = _stamp(path)
-            _reload(service)
-        if watched and os.getppid() != served.parent:
-            signal.raise_signal(signal.SIGTERM)
-            watched = False
-
-
-def _reload(service: Service) -> None:
-    try:
-        service.reload()
-    except ConfigError as exc:
-        log.error("the changed configuration is not used:\n%s", exc)
-    except Exception:  # our own fault: what is served goes on being served
-        log.exception("the changed configuration is not used")
-    else:
-        logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
-        log.info("configuration reloaded")
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """What tells that a file, or the .env beside it, has changed."""
-    try:
-        stat = path.stat()
-        beside = path.with_name(".env")
-        return stat.st_mtime_ns, beside.stat().st_mtime_ns if beside.exists() else 0
-    except OSError:
-        return None
 
 
 def _ignore_hup() -> None:

@@ -20,6 +20,13 @@ from proxy.usage import Usage
 from translators.core import Translator
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
+# What is read at the start alone.
+_FIXED: Mapping[str, Callable[[Config], object]] = {
+    "server.host": lambda config: config.server.host,
+    "server.port": lambda config: config.server.port,
+    "server.traces": lambda config: config.server.traces,
+    "media.dir": lambda config: config.media.dir,
+}
 
 
 @dataclass
@@ -35,6 +42,7 @@ class Service:
     runtime: Runtime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._started = self.config
         self.store = open_store(self.config.store)
         self.tracer = Tracer() if self.config.server.traces else None
         public = Http1Transport(public_only=True)
@@ -69,20 +77,23 @@ class Service:
         await self.transports.aclose()
         await self.store.close()
 
-    def reload(self) -> None:
+    def reload(self) -> list[str]:
         """Put a changed configuration in force for requests that come from now on.
 
-        Raises ConfigError, and then nothing has changed. What only a start can set (host, port,
-        workers, store, the media folder) stays.
+        Returns the keys that have changed since the start, and that only a start puts in force. Raises
+        ConfigError, and then nothing has changed: so it is with another store.
         """
         if self.load is None:
-            return
+            return []
         changed = self.load()
         if changed.store != self.config.store:
             raise ConfigError(["store: cannot change while serving; start anew"])
         self.runtime = self._build(changed, self.runtime)
         self.jobs.use(self.runtime)
         self.config = changed
+        self.media.allow(changed.media.max_mb << 20)
+        before = self._started
+        return [name for name, value in _FIXED.items() if value(changed) != value(before)]
 
     def _build(self, config: Config, before: Runtime | None = None) -> Runtime:
         return runtime.build(

@@ -13,7 +13,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from proxy.sandbox.core import Double
 from tests.eventually import eventually
-from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
+from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread, write
 from tests.wire import ended, posted
 
 WEEK = 7 * 24 * 3600
@@ -151,6 +151,18 @@ def test_the_oldest_go_first(gateways: Sandbox, tmp_path: Path) -> None:
     lives = [one["expires_at"] - one["completed_at"] for one in shown]
     assert abs(lives[0] - 1200) <= 1  # its link is all that is left of it
     assert lives[1:] == [WEEK, WEEK]
+
+
+def test_a_reload_changes_how_much_there_may_be(gateways: Sandbox, tmp_path: Path) -> None:
+    gateways["aigate.shop"].files.size = MEGABYTE
+    with keeping(gateways, tmp_path, "auto") as (proxy, http):
+        for _ in range(2):
+            whole(http, made(http)["id"])
+        write(tmp_path, config_for(gateways, media={"keep": "auto", "max_mb": 1}))
+        assert proxy.service is not None
+        assert proxy.service.reload() == []
+        made(http)
+        assert len(files(tmp_path)) == 1
 
 
 def test_an_evicted_file_is_had_from_its_link(gateways: Sandbox, tmp_path: Path) -> None:

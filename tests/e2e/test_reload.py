@@ -24,10 +24,18 @@ NEW = {"models": {"new": "apiin-one/gemini"}}
 def running(
     request: pytest.FixtureRequest, gateways: Sandbox, tmp_path: Path
 ) -> Iterator[tuple[ProxyProcess, Proxy]]:
-    process = ProxyProcess(tmp_path, config_for(gateways), workers=request.param)
+    process = ProxyProcess(
+        tmp_path, config_for(gateways, jobs={"drain": 600}), workers=request.param
+    )
     with process as proxy:
         eventually(lambda: request.param == 1 or both(process))
         yield process, proxy
+
+
+def workers_of_all(process: ProxyProcess) -> list[int]:
+    """The processes that serve: the workers, or the one that is alone."""
+    assert process.process is not None
+    return workers_of(process.process.pid) or [process.process.pid]
 
 
 def everywhere(proxy: Proxy, model: str) -> bool:
@@ -131,3 +139,38 @@ def test_without_their_supervisor_workers_end(gateways: Sandbox, tmp_path: Path)
         process.process.wait()
         for one in workers:
             eventually(lambda one=one: not is_running(one))
+
+
+def test_a_reload_says_what_waits_for_a_new_start(
+    running: tuple[ProxyProcess, Proxy], gateways: Sandbox, tmp_path: Path
+) -> None:
+    process, proxy = running
+    changed = {
+        "server": {"port": 1, "traces": False},
+        "media": {"dir": "elsewhere"},
+        "jobs": {"poll_max": 0.2},
+    }
+    write(tmp_path, config_for(gateways, **NEW, **changed))
+    eventually(lambda: everywhere(proxy, "new"))
+    told = "a new start is needed for: server.port, media.dir"
+    eventually(lambda: process.log.read_text().count(told) == len(workers_of_all(process)))
+    write(tmp_path, config_for(gateways))
+    reloaded = "configuration reloaded"
+    eventually(lambda: process.log.read_text().count(reloaded) == 2 * len(workers_of_all(process)))
+    assert process.log.read_text().count(told) == len(workers_of_all(process))
+
+
+def test_a_stop_waits_as_long_as_the_reloaded_file_says(
+    running: tuple[ProxyProcess, Proxy], gateways: Sandbox, tmp_path: Path
+) -> None:
+    process, proxy = running
+    gateways["apiin.one"].fault("chat", times=None, stall_after=1, stall=600)
+    write(tmp_path, config_for(gateways, **NEW, jobs={"drain": 0}))
+    eventually(lambda: everywhere(proxy, "new"))
+    with (
+        proxy.sdk() as client,
+        client.chat.completions.create(model="gpt-4o-mini", messages=HELLO, stream=True) as stream,
+    ):
+        next(iter(stream))
+        process.stop(timeout=20)
+    assert "timeout graceful shutdown exceeded" in process.log.read_text()
