@@ -28,7 +28,7 @@ app = typer.Typer(
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 _DEFAULT = Path("config.yaml")
-_SANDBOX = Path(".sandbox")
+_HOST, _PORT = "127.0.0.1", 8080  # of the sandbox; otherwise the configuration has them
 
 
 @app.command()
@@ -42,20 +42,24 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the OpenAI API in front of the configured gateways."""
+    listener = None
     with ExitStack() as stack:
-        if sandbox:
-            # Its own public address stands in its configuration: the port is chosen before.
-            port = serving.free_port() if port == 0 else port or 8080
-            config = stack.enter_context(serving.sandbox(_SANDBOX, port))
-        loaded = _load(config)
-        place = serving.Place(host or loaded.server.host, _port(port, loaded), workers)
-        bound = loaded.model_copy(
-            update={"server": loaded.server.model_copy(update={"host": place.host})}
-        )
-        if problems := bound.check_binding(workers):
-            _fail("\n".join(f"{config}: {problem}" for problem in problems))
         try:
-            serving.run(config, loaded, place, lambda port: _announce(loaded, place.host, port))
+            if sandbox:  # its own address stands in its configuration, and is taken before anything is written
+                from proxy import sandboxed  # which no other command waits for
+
+                listener = stack.enter_context(serving.bind(host or _HOST, _or(port, _PORT)))
+                address = serving.url_at(listener)
+                config = stack.enter_context(sandboxed.gateways(sandboxed.FOLDER, address))
+            loaded = serving.read(config)
+            host = host or loaded.server.host
+            serving.allow(config, loaded, host, workers)
+            if listener is None:
+                listener = serving.bind(host, _or(port, loaded.server.port))
+                stack.enter_context(listener)
+            url = serving.url_of(host, listener.getsockname()[1])
+            place = serving.Place(host, listener, workers)
+            serving.run(config, loaded, place, lambda: _announce(loaded, url))
         except ConfigError as exc:
             _fail(str(exc))
 
@@ -126,12 +130,12 @@ def _load(path: Path) -> Config:
         _fail(str(exc))
 
 
-def _port(port: int | None, config: Config) -> int:
-    return config.server.port if port is None else port
+def _or(port: int | None, otherwise: int) -> int:
+    return otherwise if port is None else port
 
 
-def _announce(config: Config, host: str, port: int) -> None:
-    table = Table("route", "targets", box=None, title=f"Anygate at http://{host}:{port}/v1")
+def _announce(config: Config, url: str) -> None:
+    table = Table("route", "targets", box=None, title=f"Anygate at {url}/v1")
     for name, route in config.models.items():
         table.add_row(name, " → ".join(map(str, route.targets)))
     table.add_section()

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,10 +44,10 @@ _SETTINGS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where to listen, and with how many processes."""
+    """Where to serve, and with how many processes. `host`: as it was named."""
 
     host: str
-    port: int
+    listener: socket.socket
     workers: int = 1
 
 
@@ -64,11 +64,7 @@ class _Served:
         """The configuration; raises ConfigError, also where it may not be served here."""
         path = Path(self.config)
         found = read(path)
-        bound = found.model_copy(
-            update={"server": found.server.model_copy(update={"host": self.host})}
-        )
-        if problems := bound.check_binding(self.workers):
-            raise ConfigError(f"{path}: {problem}" for problem in problems)
+        allow(path, found, self.host, self.workers)
         return found
 
 
@@ -77,8 +73,15 @@ def read(path: Path) -> Config:
     return load(path, rows=TRANSLATORS)
 
 
-def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) -> None:
-    """Serve until a signal ends it. `ready` is told the port once it is bound.
+def allow(path: Path, config: Config, host: str, workers: int) -> None:
+    """Raises ConfigError where the configuration may not be served there, or not by so many."""
+    bound = config.model_copy(update={"server": config.server.model_copy(update={"host": host})})
+    if problems := bound.check_binding(workers):
+        raise ConfigError(f"{path}: {problem}" for problem in problems)
+
+
+def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> None:
+    """Serve until a signal ends it. `ready` is told when nothing stands in the way any more.
 
     Raises ConfigError where the configuration cannot be served here.
     """
@@ -94,19 +97,16 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[int], None]) 
     settings = Settings(
         "proxy.serve:worker",
         factory=True,
-        host=place.host,
-        port=place.port,
         workers=place.workers,
         **settings_for(config),
     )
     logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
-    listener = bind(place.host, place.port)
-    ready(listener.getsockname()[1])
+    ready()
     if place.workers > 1:
         with siblings.together():
-            _Workers(settings, [listener]).run()
+            _Workers(settings, [place.listener]).run()
     else:
-        uvicorn.Server(settings).run([listener])
+        uvicorn.Server(settings).run([place.listener])
 
 
 def settings_for(config: Config) -> dict[str, Any]:
@@ -114,27 +114,39 @@ def settings_for(config: Config) -> dict[str, Any]:
     return {**_SETTINGS, "timeout_graceful_shutdown": patience(config)}
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with bind("127.0.0.1", 0) as listener:
-        return int(listener.getsockname()[1])
-
-
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
 
     Raises ConfigError where the address cannot be had.
     """
+    host = host.strip("[]")
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as exc:
+        # At once: until then another process could have the same address, and one of both would fail later.
+        listener.listen(_SETTINGS["backlog"])
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as exc:  # no address at all: a host with a NUL, port 70000
         listener.close()
-        raise ConfigError([f"{host}:{port} cannot be listened on: {exc}"]) from exc
+        raise ConfigError([f"{url_of(host, port)} cannot be listened on: {exc}"]) from exc
     listener.set_inheritable(True)
     return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """The address as a URL has it: an IPv6 address in brackets."""
+    host = host.strip("[]")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def url_at(listener: socket.socket) -> str:
+    """The URL of the address that it listens on."""
+    return url_of(*listener.getsockname()[:2])
 
 
 class _Workers(Multiprocess):
@@ -184,16 +196,3 @@ def _ignore_hup() -> None:
     """Until it means a reload: by default a SIGHUP ends a process, and one may come at its start."""
     with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def sandbox(folder: Path, port: int) -> Iterator[Path]:
-    """Doubles of every gateway in a thread of this process; yields the config that points at them."""
-    from proxy.sandbox import in_thread
-    from proxy.sandbox.settings import config_text
-
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with in_thread(state=folder / "gateways") as doubles:
-        path = folder / "config.yaml"
-        path.write_text(config_text(doubles.base_urls, doubles.keys, port))
-        yield path

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from proxy.serve import free_port
+from proxy.serve import bind
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with bind("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
 
 
 class RedisServer:

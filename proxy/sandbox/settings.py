@@ -12,18 +12,21 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def config_text(base_urls: Mapping[str, str], keys: Mapping[str, str], port: int) -> str:
-    """A config.yaml with one provider a double, and a route for each kind of work."""
+def config_text(base_urls: Mapping[str, str], keys: Mapping[str, str], public_url: str) -> str:
+    """A config.yaml with one provider a double, and a route for each kind of work.
+
+    `public_url`: where the doubles reach the proxy.
+    """
     providers = "\n".join(
         f"  {NAMES[row]}: {{translator: {row}, api_key: {keys[row]}, base_url: '{url}', rpm: 100000}}"
         for row, url in base_urls.items()
     )
-    return _TEXT.format(port=port, providers=providers)
+    return _TEXT.format(public_url=public_url, providers=providers)
 
 
 _TEXT = """\
 # Written by `anygate serve --sandbox` at each start: doubles of the gateways in the same process.
-server: {{port: {port}, public_url: 'http://127.0.0.1:{port}'}}
+server: {{public_url: '{public_url}'}}
 providers:
 {providers}
 models:
