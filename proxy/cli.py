@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from proxy import keys, report
+from proxy import keys, preflight, report
 from proxy import serve as serving
 from proxy.commands import add_to
 from proxy.config import Config, ConfigError
 from proxy.explain import explained
+from proxy.listening import bind, url_at, url_of
 from proxy.live import check_live, list_models
 from proxy.redact import Redactor
 from proxy.store.base import StoreUnavailable
@@ -35,7 +36,10 @@ _HOST, _PORT = "127.0.0.1", 8080  # of the sandbox; otherwise the configuration 
 def serve(
     config: ConfigPath = _DEFAULT,
     host: Annotated[str | None, typer.Option(help="Instead of server.host.")] = None,
-    port: Annotated[int | None, typer.Option(help="Instead of server.port.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Instead of server.port; 0 is any free one."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Play all gateways here: no key, no network.")
@@ -48,20 +52,22 @@ def serve(
             if sandbox:  # its own address stands in its configuration, and is taken before anything is written
                 from proxy import sandboxed  # which no other command waits for
 
-                listener = stack.enter_context(serving.bind(host or _HOST, _or(port, _PORT)))
-                address = serving.url_at(listener)
+                listener = stack.enter_context(bind(host or _HOST, _or(port, _PORT)))
+                address = url_at(listener)
                 config = stack.enter_context(sandboxed.gateways(sandboxed.FOLDER, address))
             loaded = serving.read(config)
             host = host or loaded.server.host
-            serving.allow(config, loaded, host, workers)
+            preflight.allowed(config, loaded, host, workers)
             if listener is None:
-                listener = serving.bind(host, _or(port, loaded.server.port))
+                listener = bind(host, _or(port, loaded.server.port))
                 stack.enter_context(listener)
-            url = serving.url_of(host, listener.getsockname()[1])
+            url = url_of(host, listener.getsockname()[1])
             place = serving.Place(host, listener, workers)
             serving.run(config, loaded, place, lambda: _announce(loaded, url))
         except ConfigError as exc:
             _fail(str(exc))
+        except StoreUnavailable as exc:
+            _fail(str(exc), code=1)  # which may pass: systemd starts it again
 
 
 @app.command()
@@ -71,6 +77,10 @@ def check(
 ) -> None:
     """Validate the configuration."""
     loaded = _load(config)
+    try:
+        preflight.complete(loaded)
+    except ConfigError as exc:
+        _fail(f"{config}: {exc}")
     print(f"{config}: ok, {len(loaded.models)} routes, {len(loaded.providers)} providers")
     if live:
         table = Table("provider", "answers", box=None)

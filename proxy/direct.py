@@ -11,6 +11,7 @@ import uvicorn
 from proxy import serve
 from proxy.app import make_app
 from proxy.config import Config
+from proxy.listening import bind
 from proxy.service import Service
 from translators import TRANSLATORS
 
@@ -40,7 +41,7 @@ def direct(path: Path) -> Iterator[tuple[str, str]]:
     service = Service(config, TRANSLATORS)
     settings = uvicorn.Config(make_app(service), **serve.settings_for(config))
     server = ThreadServer(settings)
-    listener = serve.bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:

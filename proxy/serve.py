@@ -17,14 +17,15 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from proxy import logs, memory, siblings, tracing
+from proxy import logs, memory, preflight, siblings
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
+from proxy.listening import BACKLOG
 from proxy.redact import Redactor
 from proxy.reloads import TICK, Settings, attend, patience
 from proxy.service import Service
-from proxy.store import open_store
+from proxy.store.base import StoreUnavailable
 from translators import TRANSLATORS
 
 log = logging.getLogger("anygate")
@@ -38,8 +39,9 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "access_log": False,
     "server_header": False,
     "proxy_headers": False,  # who is behind a reverse proxy says so by server.public_url
-    "backlog": 4096,
+    "backlog": BACKLOG,
 }
+_FAILED: Final = 3  # as uvicorn ends where one process alone cannot start
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class _Served:
         """The configuration; raises ConfigError, also where it may not be served here."""
         path = Path(self.config)
         found = read(path)
-        allow(path, found, self.host, self.workers)
+        preflight.allowed(path, found, self.host, self.workers)
         return found
 
 
@@ -73,24 +75,14 @@ def read(path: Path) -> Config:
     return load(path, rows=TRANSLATORS)
 
 
-def allow(path: Path, config: Config, host: str, workers: int) -> None:
-    """Raises ConfigError where the configuration may not be served there, or not by so many."""
-    bound = config.model_copy(update={"server": config.server.model_copy(update={"host": host})})
-    if problems := bound.check_binding(workers):
-        raise ConfigError(f"{path}: {problem}" for problem in problems)
-
-
 def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> None:
     """Serve until a signal ends it. `ready` is told when nothing stands in the way any more.
 
-    Raises ConfigError where the configuration cannot be served here.
+    Raises ConfigError where the configuration cannot be served here, and StoreUnavailable.
     """
-    try:  # whether the extras are installed that it needs
-        open_store(config.store)
-        if config.server.traces:
-            tracing.required()
-    except ValueError as exc:
-        raise ConfigError([str(exc)]) from exc
+    preflight.complete(config)
+    logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
+    preflight.reached(config)
     served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()
@@ -100,11 +92,13 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> 
         workers=place.workers,
         **settings_for(config),
     )
-    logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
     ready()
     if place.workers > 1:
         with siblings.together():
-            _Workers(settings, [place.listener]).run()
+            workers = _Workers(settings, [place.listener])
+            workers.run()
+        if workers.failed:
+            sys.exit(_FAILED)
     else:
         uvicorn.Server(settings).run([place.listener])
 
@@ -114,43 +108,18 @@ def settings_for(config: Config) -> dict[str, Any]:
     return {**_SETTINGS, "timeout_graceful_shutdown": patience(config)}
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
-
-    Raises ConfigError where the address cannot be had.
-    """
-    host = host.strip("[]")
-    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        # At once: until then another process could have the same address, and one of both would fail later.
-        listener.listen(_SETTINGS["backlog"])
-    except (
-        OSError,
-        ValueError,
-        OverflowError,
-    ) as exc:  # no address at all: a host with a NUL, port 70000
-        listener.close()
-        raise ConfigError([f"{url_of(host, port)} cannot be listened on: {exc}"]) from exc
-    listener.set_inheritable(True)
-    return listener
-
-
-def url_of(host: str, port: int) -> str:
-    """The address as a URL has it: an IPv6 address in brackets."""
-    host = host.strip("[]")
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def url_at(listener: socket.socket) -> str:
-    """The URL of the address that it listens on."""
-    return url_of(*listener.getsockname()[:2])
-
-
 class _Workers(Multiprocess):
-    """uvicorn's supervisor, whose SIGHUP tells the workers to read their configuration again."""
+    """uvicorn's supervisor, whose SIGHUP tells the workers to read their configuration again.
+
+    `failed`: it has ended because a worker could not start, of which uvicorn's own says nothing.
+    """
+
+    failed = False
+
+    def keep_subprocess_alive(self) -> None:
+        if not self.should_exit.is_set():  # by a signal
+            super().keep_subprocess_alive()
+            self.failed = self.should_exit.is_set()
 
     def handle_hup(self) -> None:
         for process in self.processes:
@@ -173,23 +142,29 @@ def worker() -> ASGIApp:
 def _first(served: _Served) -> Config:
     """The configuration that a worker starts with.
 
-    One that is started in place of another may find the file broken meanwhile: it waits for a better
-    one, while the others go on with what they have. Raises ConfigError in a process that is alone.
+    One that is started in place of another may find the file broken meanwhile, or the store away: it waits
+    for better ones, while the others go on with what they have. Raises ConfigError in a process that is alone.
     """
-    try:
+    if served.parent == os.getpid():
         return served.read()
-    except ConfigError as exc:
-        if served.parent == os.getpid():
-            raise
-        log.error("a new worker waits for a configuration that it can use:\n%s", exc)
+    try:
+        return _usable(served)
+    except (ConfigError, StoreUnavailable) as exc:
+        log.error("a new worker waits until it can start:\n%s", exc)
     handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # uvicorn's would wait for us
     while os.getppid() == served.parent:
         time.sleep(TICK)
-        with contextlib.suppress(ConfigError):
-            found = served.read()
+        with contextlib.suppress(ConfigError, StoreUnavailable):
+            found = _usable(served)
             signal.signal(signal.SIGTERM, handler)
             return found
     sys.exit(1)
+
+
+def _usable(served: _Served) -> Config:
+    found = served.read()
+    preflight.reached(found)
+    return found
 
 
 def _ignore_hup() -> None:

@@ -22,8 +22,9 @@ import uvicorn
 from proxy.app import make_app
 from proxy.config import load
 from proxy.direct import ThreadServer
+from proxy.listening import bind
 from proxy.sandbox import Sandbox
-from proxy.serve import bind, settings_for
+from proxy.serve import settings_for
 from proxy.service import Service
 from translators import TRANSLATORS
 

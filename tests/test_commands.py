@@ -62,6 +62,42 @@ def test_what_must_not_be_served_ends_with_2(
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_there_is_not_ends_with_2(folder: Path, port: str) -> None:
+    done = anygate("serve", "--port", port, folder=folder)
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("check",), ("serve", "--port", "0")])
+@pytest.mark.parametrize("query", ["nonsense=abc", "db=abc", "protocol=9"])
+def test_a_store_that_there_cannot_be_ends_with_2(
+    folder: Path, words: tuple[str, ...], query: str
+) -> None:
+    config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
+    write(folder, {**config, "store": f"redis://:hunter2secret@127.0.0.1:1/0?{query}"})
+    done = anygate(*words, folder=folder)
+    assert done.returncode == 2
+    assert "the store's URL cannot be read" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("store", ["redis://:hunter2secret@127.0.0.1:1/0", "sqlite:."])
+def test_a_store_that_is_away_at_the_start_ends_with_1(
+    folder: Path, store: str, workers: str
+) -> None:
+    config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
+    write(folder, {**config, "store": store})
+    done = anygate("serve", "--port", "0", "--workers", workers, folder=folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith("the store: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2secret" not in done.stdout + done.stderr
+
+
 def test_check(folder: Path, gateways: Sandbox) -> None:
     assert anygate("check", folder=folder).returncode == 0
     live = anygate("check", "--live", folder=folder)

@@ -430,6 +430,8 @@ GARBLED = "too large or nested too deeply, with its aliases written out"
         ("store: 'sqlite::memory:' # !", STORE),
         ("store: 'redis://h:x' # !", STORE),
         ("store: postgres://h # !", STORE),
+        ("store: redis://h/abc # !", STORE),
+        ('server: {host: "a\\0b"} # !', "server.host: must not hold the character #x0000"),
         # keys
         ("keys: [] # !", "keys: must not be empty"),
         ("keys: {web: k} # !", "keys: must be a list, not a mapping"),

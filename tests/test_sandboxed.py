@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from proxy.config import Config, ConfigError, load
+from proxy.listening import bind, url_at
 from proxy.sandbox.assets import asset
 from proxy.sandboxed import gateways
-from proxy.serve import bind, url_at
 from tests.eventually import eventually
 from translators import TRANSLATORS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.serve import bind
+from proxy.listening import bind
 
 
 def free_port() -> int:

@@ -174,6 +174,8 @@ class _Builder:
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self.mapping(node, at)
         if isinstance(node, yaml.ScalarNode) and kind == "str":
+            if "\0" in node.value:  # by an escape; no path, host or key can have it
+                self.document.unusable(at, "must not hold the character #x0000", line)
             return self.substitute(node.value, at)
         if not isinstance(node, yaml.ScalarNode) or kind not in _SCALARS:
             self.document.unusable(at, "YAML tags (!…) are not supported", line)

@@ -184,6 +184,7 @@ def _store(value: str, info: ValidationInfo) -> str:
     try:
         parts = urlsplit(value)
         redis = scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+        redis = redis and bool(re.fullmatch(r"/?[0-9]{0,9}", parts.path))  # a word would mean 0
     except ValueError:
         redis = False
     if not redis and value not in ("memory:", "memory"):  # YAML wants the colon quoted

@@ -64,7 +64,7 @@ async def place(request: Request, wish: Wish) -> Job:
     except OverBudget as exc:
         raise over_budget(exc) from exc
     if stored.deleted:
-        stored = await service.jobs.change(stored.id, transitions.wanted) or stored
+        stored = await exchange.service.jobs.change(stored.id, transitions.wanted) or stored
     note(exchange, stored)
     return stored
 

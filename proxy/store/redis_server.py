@@ -6,6 +6,7 @@ from typing import Any
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 _DEFAULTS = {
     "socket_connect_timeout": 2.0,
@@ -24,9 +25,11 @@ class Server:
         """Raises ValueError for a URL that cannot be read, without a word of it: it holds a password."""
         try:
             pool = ConnectionPool.from_url(url, **_DEFAULTS)
-        except ValueError:
+            pool.connection_class(**pool.connection_kwargs)  # connects nowhere yet
+        except (ValueError, TypeError, RedisError):  # TypeError: an option that there is not
             raise ValueError(
                 "the store's URL cannot be read: redis://[[user]:password@]host[:port][/number]"
+                "[?option=value]"
             ) from None
         self._kind = pool.connection_class
         options = pool.connection_kwargs

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +117,37 @@ def test_a_new_worker_waits_for_a_file_that_it_can_use(gateways: Sandbox, tmp_pa
         assert workers_of(pid) == []
 
 
+def test_a_new_worker_waits_for_the_store(gateways: Sandbox, tmp_path: Path) -> None:
+    """The other goes on with what needs none: it is not ended because this one cannot start."""
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
+    file, away = tmp_path / "jobs.db", tmp_path / "jobs.away"
+
+    def take_away() -> None:
+        file.rename(away)
+        file.mkdir()
+
+    with process as proxy:
+        pid = _with_a_successor_that_waits(process, take_away)
+        with proxy.sdk(max_retries=2) as client:
+            assert client.chat.completions.create(model="gpt-4o-mini", messages=HELLO).choices
+        file.rmdir()
+        away.rename(file)
+        eventually(lambda: both(process))
+        assert is_running(pid)
+
+
 def _with_a_bad_file(process: ProxyProcess) -> int:
     """One worker killed, its successor waiting; the supervisor's id."""
+    return _with_a_successor_that_waits(
+        process, lambda: process.path.write_text("models: {a: nobody/b}\n")
+    )
+
+
+def _with_a_successor_that_waits(process: ProxyProcess, spoil: Callable[[], object]) -> int:
     assert process.process is not None
     pid = process.process.pid
     workers = eventually(lambda: both(process))
-    process.path.write_text("models: {a: nobody/b}\n")
+    spoil()
     said = process.log.read_text().count("a new worker waits")
     os.kill(workers[0], signal.SIGKILL)
     eventually(lambda: process.log.read_text().count("a new worker waits") > said)

@@ -1,0 +1,42 @@
+"""The socket that is listened on, and its address."""
+
+import socket
+
+from proxy.config import ConfigError
+
+BACKLOG = 4096
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket, made as TCP by name: only then does asyncio turn Nagle's delay off.
+
+    Raises ConfigError where the address cannot be had.
+    """
+    host = host.strip("[]")
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # At once: until then another process could have the same address, and one of both would fail later.
+        listener.listen(BACKLOG)
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as exc:  # no address at all: a host with a NUL, port 70000
+        listener.close()
+        raise ConfigError([f"{url_of(host, port)} cannot be listened on: {exc}"]) from exc
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """The address as a URL has it: an IPv6 address in brackets."""
+    host = host.strip("[]")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def url_at(listener: socket.socket) -> str:
+    """The URL of the address that it listens on."""
+    return url_of(*listener.getsockname()[:2])
