@@ -153,7 +153,7 @@ def _announce(config: Config, url: str) -> None:
     for name, provider in config.providers.items():
         place = unkeyed(provider.base_url)
         table.add_row(f"provider {name}", f"{provider.translator} at {place}")
-    table.add_row("store", config.store.partition("@")[2] or config.store)
+    table.add_row("store", config.store_shown())
     table.add_row("keys", ", ".join(k.name for k in config.keys) if config.keys else "none: open")
     Console(soft_wrap=True).print(table)
     sys.stdout.flush()

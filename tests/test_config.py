@@ -344,6 +344,8 @@ NUMBER = "must be a whole number"
 DURATION = "must be seconds, or a number with s, m, h or d as in 90s"
 URL = "must be an http:// or https:// URL without login, query and fragment"
 STORE = 'store: must be "memory:", sqlite:PATH or redis://host:6379/0'
+MOST = "must be at most 1000000000"
+LONGEST = "must be at most 3153600000"
 MAPPING = "must be a mapping of names to values"
 GARBLED = "too large or nested too deeply, with its aliases written out"
 
@@ -432,6 +434,12 @@ GARBLED = "too large or nested too deeply, with its aliases written out"
         ("store: postgres://h # !", STORE),
         ("store: redis://h/abc # !", STORE),
         ('server: {host: "a\\0b"} # !', "server.host: must not hold the character #x0000"),
+        # more than a store or a clock can hold
+        ("media: {max_mb: 99999999999999999999} # !", f"media.max_mb: {MOST}, not 99999999999999999999"),
+        ("keys: [{name: a, key: k, rpm: 1000000001}] # !", f"keys[0].rpm: {MOST}, not 1000000001"),
+        ("jobs: {usage_retention: 36501d} # !", f"jobs.usage_retention: {LONGEST}, not '36501d'"),
+        ("jobs: {drain: 1.0e+300} # !", f"jobs.drain: {LONGEST}, not 1e+300"),
+        ("server: {limits: {reserve_usd: 1.0e+10}} # !", f"server.limits.reserve_usd: {MOST}, not 10000000000.0"),
         # keys
         ("keys: [] # !", "keys: must not be empty"),
         ("keys: {web: k} # !", "keys: must be a list, not a mapping"),
@@ -662,6 +670,42 @@ server: {metrics_key: metrics-key}
         "p@ssword",
     }
     assert config(text).secrets() == expected
+
+
+@pytest.mark.parametrize(
+    ("store", "shown", "secrets"),
+    [
+        ("redis://:secr@t-hunter22@h:6379/1", "redis://h:6379/1", {"secr@t-hunter22"}),
+        ("redis://h/0?password=hunter22%40", "redis://h/0", {"hunter22%40", "hunter22@"}),
+        ("rediss://[::1]:1?ssl_password=a+hunter22", "rediss://[::1]:1", {"a+hunter22", "a hunter22"}),
+        ("redis://user:hunter22@h?socket_timeout=1", "redis://h", {"hunter22"}),
+        ("sqlite:/a@b.db", "sqlite:/a@b.db", set()),
+        ("'memory:'", "memory:", set()),
+    ],
+)  # fmt: skip
+def test_what_is_shown_of_a_store(store: str, shown: str, secrets: set[str]) -> None:
+    c = config(
+        f"models: {{}}\nproviders: {{x: {{translator: slow, api_key: none}}}}\nstore: {store}"
+    )
+    assert c.store_shown() == shown
+    assert c.secrets() == secrets
+
+
+@pytest.mark.parametrize("secret", ["whsec_YWJj", "whsec_YWI=", " whsec_YQ==\n", "any tëxt"])
+def test_secrets_to_sign_webhooks_with(secret: str) -> None:
+    found = config(f"{BASE}webhooks: {{secret: '${{S}}'}}", {"S": secret}).webhooks.secret
+    assert found is not None
+    assert found.get_secret_value() == secret.strip()
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "!!!notbase64", "abc", "YW Jj", "YWJj=", "my-secret", "YQ=", "===="]
+)
+def test_a_secret_that_cannot_sign_is_refused(secret: str) -> None:
+    (problem,) = problems(f"{BASE}webhooks: {{secret: 'whsec_{secret}'}}")
+    assert problem.endswith(
+        "webhooks.secret: must have base64 with its padding after whsec_, or be text without whsec_"
+    )
 
 
 def test_a_key_as_a_hash_and_in_plain_have_one_digest() -> None:

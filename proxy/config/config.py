@@ -62,9 +62,18 @@ class Config(Section):
         found = [provider.api_key for provider in self.providers.values()]
         found += [key.key for key in self.keys or ()]
         found += [one for one in (self.webhooks.secret, self.server.metrics_key) if one]
-        password = urlsplit(self.store).password or ""
-        texts = {secret.get_secret_value() for secret in found} | {password, unquote(password)}
+        texts = {secret.get_secret_value() for secret in found}
+        texts |= {text for one in _passwords(self.store) for text in (one, unquote(one))}
         return frozenset(t for t in texts if len(t) >= 6 and not t.startswith("sha256:"))
+
+    def store_shown(self) -> str:
+        """The store without what may be secret of its URL."""
+        parts = urlsplit(self.store)
+        if not parts.hostname:
+            return self.store
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{host}{port}{parts.path}"
 
     def origins(self) -> frozenset[tuple[str, str, int]]:
         """(scheme, host, port) of every URL in the file: those the proxy may fetch from."""
@@ -175,6 +184,16 @@ def _known_keys(at: Where) -> Iterable[str]:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _passwords(store: str) -> Iterator[str]:
+    """As they are written in the store's URL: before its host, or among its options."""
+    parts = urlsplit(store)
+    yield parts.password or ""
+    for name, _, value in (one.partition("=") for one in parts.query.split("&")):
+        if unquote(name).endswith("password"):  # also ssl_password
+            yield value
+            yield value.replace("+", " ")
 
 
 def _loopback(host: str) -> bool:

@@ -15,18 +15,14 @@ from pydantic import (
     model_validator,
 )
 
+from proxy.config.numbers import UNITS, Count, Delay, Money, Seconds, as_number
 from proxy.config.values import (
-    UNITS,
     ClientSecret,
-    Count,
-    Delay,
     Folder,
     HookSecret,
     Keep,
-    Money,
     OptionalSecret,
     RouteName,
-    Seconds,
     Secret,
     Some,
     Targets,
@@ -34,7 +30,6 @@ from proxy.config.values import (
     TranslatorName,
     Url,
     WebUrl,
-    as_number,
     scope_of,
     switched,
 )

@@ -1,6 +1,7 @@
 """The values of a config: durations, URLs, keys, targets, each checked as it is read."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -11,7 +12,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Field,
     InstanceOf,
     SecretStr,
     StringConstraints,
@@ -21,9 +21,6 @@ from pydantic import (
 from proxy.config.words import Bad, suggest
 
 T = TypeVar("T")
-
-
-UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 PORTS: Final = {"http": 80, "https": 443}
@@ -77,24 +74,6 @@ def switched(value: object) -> object:
     return value if not isinstance(value, bool) else ({} if value else None)
 
 
-def as_number(value: object) -> object:
-    if isinstance(value, bool):  # pydantic would take true as 1
-        raise Bad("must be a number, not true or false")
-    return value
-
-
-def _seconds(value: object) -> object:
-    """ "90s", "15m", "12h", "7d" → seconds; numbers, also as text, are seconds already."""
-    if isinstance(value, str) and (match := re.fullmatch(r"([0-9.]+)\s*([smhd]?)", value.strip())):
-        try:
-            return float(match[1]) * UNITS[match[2] or "s"]
-        except ValueError:
-            pass
-    if isinstance(value, str):
-        raise Bad("must be seconds, or a number with s, m, h or d as in 90s; not {}", value)
-    return as_number(value)
-
-
 def _url(value: str) -> str:
     """An http(s) URL without its trailing slash; without a login, query or fragment."""
     try:
@@ -114,6 +93,24 @@ def _secret(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]+", text):  # it becomes a header
         raise Bad("must be printable ASCII without spaces")
     return SecretStr(text)
+
+
+def _hook_secret(value: SecretStr | None) -> SecretStr | None:
+    """What starts with whsec_ goes on in base64 (Standard Webhooks); any other text is taken as it is.
+
+    Strictly: what decoders make of stray characters or of missing padding differs, and with it the signature.
+    """
+    coded = value.get_secret_value().strip() if value else ""
+    if value is None or not coded.startswith("whsec_"):
+        return value
+    try:
+        digits = coded.removeprefix("whsec_")
+        good = len(digits) % 4 == 0 and b64decode(digits, validate=True)
+    except ValueError:
+        good = False
+    if not good:
+        raise Bad("must have base64 with its padding after whsec_, or be text without whsec_")
+    return SecretStr(coded)
 
 
 def _client_key(value: SecretStr) -> SecretStr:
@@ -219,9 +216,6 @@ def _none_if_empty(value: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, BeforeValidator(as_number), Field(ge=1)]
-Money = Annotated[float, BeforeValidator(as_number), Field(ge=0)]  # USD
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Url = Annotated[str, AfterValidator(_url)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 ClientSecret = Annotated[Secret, AfterValidator(_client_key)]
@@ -234,10 +228,11 @@ RouteName = Annotated[str, AfterValidator(_route_name)]
 ProviderName = Annotated[str, AfterValidator(_provider_name)]
 TranslatorName = Annotated[str, AfterValidator(_translator)]
 WebUrl = Annotated[Url | None, BeforeValidator(_none_if_empty)]
-Delay = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Folder = Annotated[Path, BeforeValidator(_filled), AfterValidator(_in_folder)]
 Keep = Annotated[Literal["auto"] | bool, BeforeValidator(_keep)]
 Store = Annotated[str, AfterValidator(_store)]
-HookSecret = Annotated[SecretStr | None, BeforeValidator(_none_if_empty)]
+HookSecret = Annotated[
+    SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_hook_secret)
+]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(_none_if_empty)]
 Some = AfterValidator(_some)
