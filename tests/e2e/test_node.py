@@ -65,4 +65,4 @@ def test_the_node_sdk(gateways: Sandbox, tmp_path: Path) -> None:
             env=environment,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("ok ") == 10
+    assert done.stdout.count("ok ") == 11

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 
 import openai
 import pytest
+from pydantic import BaseModel
+
+from tests import openapi
 
 NAME = "openai"
 USER = {"role": "user", "content": "hi"}
@@ -225,9 +228,49 @@ async def test_responses(sdk):
     assert whole.output_text == "One two three"
     listed = await sdk.responses.create(model="gpt-4o", input=[USER])
     assert listed.output_text == "One two three"
-    stream = await sdk.responses.create(model="gpt-4o", input="hi", stream=True)
-    kinds = [event.type async for event in stream]
-    assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")
+    parts = [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]
+    assert (await sdk.responses.create(model="gpt-4o", input=parts)).output_text == "One two three"
+
+
+async def test_responses_as_a_stream(sdk):
+    """The SDK's own reading of it follows item and part, and fails where an event is left out."""
+    async with sdk.responses.stream(model="gpt-4o", input="hi") as stream:
+        kinds = [event.type async for event in stream]
+        assert (await stream.get_final_response()).output_text == "One two three"
+    assert [kind.removeprefix("response.") for kind in kinds if not kind.endswith(".delta")] == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+    raw = await sdk.responses.create(model="gpt-4o", input="hi", stream=True)
+    numbers = []
+    async for event in raw:
+        openapi.check_event("ResponseStreamEvent", event.to_dict(mode="json"))
+        numbers.append(event.sequence_number)
+    assert numbers == list(range(len(numbers)))
+
+
+async def test_responses_in_the_shape_that_is_asked_for(api, sdk):
+    class City(BaseModel):
+        name: str
+        people: int
+
+    api.double.reply = None
+    parsed = await sdk.responses.parse(model="gpt-4o", input="hi", text_format=City)
+    assert isinstance(parsed.output_parsed, City)
+    async with sdk.responses.stream(model="gpt-4o", input="hi", text_format=City) as stream:
+        assert isinstance((await stream.get_final_response()).output_parsed, City)
+    form = {"format": {"type": "json_object"}}
+    loose = await sdk.responses.create(model="gpt-4o", input="Say it in JSON", text=form)
+    assert isinstance(json.loads(loose.output_text), dict)
+    nested = {"format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}}
+    with pytest.raises(openai.BadRequestError):
+        await sdk.responses.create(model="gpt-4o", input="hi", text=nested)
 
 
 async def test_images(api, sdk):

@@ -40,6 +40,12 @@ const checks = {
     assert.equal(final.choices[0].message.tool_calls[0].function.name, "get_weather");
   },
 
+  async "responses, streamed"() {
+    const stream = client.responses.stream({ model: "openai/gpt-4o", input: "Say hello" });
+    const final = await stream.finalResponse();
+    assert.match(final.output_text, /hello/i);
+  },
+
   async "a stream given up"() {
     const stream = await client.chat.completions.create({ model: "chat-openai", messages, stream: true });
     for await (const chunk of stream) {
