@@ -104,7 +104,9 @@ def models(config: ConfigPath = _DEFAULT) -> None:
 def usage(
     config: ConfigPath = _DEFAULT,
     by: Annotated[str, typer.Option(help="Out of: " + ",".join(DIMENSIONS))] = report.BY,
-    days: Annotated[int, typer.Option(min=1, help="Today and the days before it.")] = report.DAYS,
+    days: Annotated[
+        int, typer.Option(min=1, max=report.MOST_DAYS, help="Today and the days before it.")
+    ] = report.DAYS,
 ) -> None:
     """Print requests, tokens and cost, from the configuration's store."""
     try:

@@ -1,22 +1,19 @@
 """`anygate chat`, `image`, `video` and `speech`: a small client with live output."""
 
 import contextlib
+import re
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from proxy.config import ConfigError
 from proxy.direct import direct
-from proxy.sniff import extension
+from proxy.making import Asked, Failed, make, said, unreached
 from translators.framing import Framer
 from translators.spelling import from_text
 
@@ -37,11 +34,6 @@ _KINDS = (
     ("video", "prompt", "Make a video and save it."),
     ("speech", "input", "Say something and save it."),
 )
-_SUFFIX = {"image": "png", "video": "mp4", "speech": "mp3"}
-
-
-class Failed(Exception):
-    """What the proxy said against it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -91,19 +83,9 @@ def _told() -> Iterator[None]:
     except (Failed, ConfigError) as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(1) from exc
-    except httpx.HTTPError as exc:
-        print(f"the proxy cannot be reached: {exc} (is `anygate serve` running?)", file=sys.stderr)
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        print(unreached(exc), file=sys.stderr)
         raise typer.Exit(1) from exc
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One command's request."""
-
-    kind: str
-    body: dict[str, Any]
-    out: Path | None
-    open: bool
 
 
 @contextlib.contextmanager
@@ -112,6 +94,8 @@ def client(url: str, key: str, straight: bool, config: Path) -> Iterator[httpx.C
     with contextlib.ExitStack() as stack:
         if straight:
             url, key = stack.enter_context(direct(config))
+        if not re.fullmatch(r"[!-~]*", key):  # it becomes a header
+            raise Failed("--key must be printable ASCII without spaces")
         made = httpx.Client(
             base_url=url, headers={"authorization": f"Bearer {key or 'none'}"}, timeout=600
         )
@@ -139,49 +123,11 @@ def stream_chat(http: httpx.Client, body: dict[str, Any]) -> None:
     with http.stream("POST", "/v1/chat/completions", json=body) as answer:
         if answer.status_code != 200:
             answer.read()
-            raise Failed(_said(answer))
+            raise Failed(said(answer))
         for chunk in answer.iter_bytes():
             for event in framer.feed(chunk):
                 _print(event.data or b"[DONE]")
     print()
-
-
-def make(http: httpx.Client, asked: Asked) -> list[Path]:
-    """Order a job, show its progress, and save what it made."""
-    job = _json(http.post(f"/v1/jobs/{asked.kind}", json=asked.body))
-    with _bar() as bar:
-        line = bar.add_task(f"{asked.kind} {job['id'][:14]}…", total=100)
-        while job["status"] not in ("completed", "failed"):
-            bar.update(line, completed=job["progress"])
-            time.sleep(1)
-            job = _json(http.get(f"/v1/jobs/{job['id']}"))
-        bar.update(line, completed=100)
-    if job["status"] == "failed":
-        raise Failed(f"{job['error']['code']}: {job['error']['message']}")
-    wanted = [one for one in job["assets"] if one["role"] == "content"]
-    saved = [_save(http, job, place, asked, many=len(wanted) > 1) for place in range(len(wanted))]
-    cost = job["anygate"]["cost"]
-    for path in saved:
-        print(f"{path}  ({job['anygate']['target']}{f', ${cost:g}' if cost is not None else ''})")
-        if asked.open:
-            typer.launch(str(path))
-    return saved
-
-
-def _save(http: httpx.Client, job: dict[str, Any], place: int, asked: Asked, *, many: bool) -> Path:
-    with http.stream("GET", f"/v1/jobs/{job['id']}/content", params={"index": place}) as answer:
-        if answer.status_code != 200:
-            answer.read()
-            raise Failed(_said(answer))
-        mime = answer.headers.get("content-type", "")
-        suffix = extension(mime) if mime else _SUFFIX[asked.kind]
-        path = asked.out or Path(f"{asked.kind}-{job['id'][-6:]}.{suffix}")
-        if many:
-            path = path.with_stem(f"{path.stem}-{place + 1}")
-        with path.open("wb") as file:
-            for chunk in answer.iter_bytes():
-                file.write(chunk)
-    return path
 
 
 def _print(data: bytes) -> None:
@@ -192,24 +138,3 @@ def _print(data: bytes) -> None:
         raise Failed(f"{error.get('code')}: {error['message']}")
     for choice in chunk["choices"]:
         print(choice["delta"].get("content") or "", end="", flush=True)
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    if answer.status_code != 200:
-        raise Failed(_said(answer))
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def _said(answer: httpx.Response) -> str:
-    try:
-        error = orjson.loads(answer.content)["error"]
-        return f"{error['code']}: {error['message']}"
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"{answer.status_code} from {answer.url.host}"
-
-
-def _bar() -> Progress:
-    # Progress goes to stderr, so that what is printed stays the result.
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -11,6 +11,7 @@ from proxy.store.money import DIMENSIONS, Counts, Total, day_of
 
 BY = "key,route,provider"
 DAYS = 30
+MOST_DAYS = 36_500  # a calendar has no more
 _DAY = 86_400
 
 

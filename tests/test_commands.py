@@ -190,3 +190,21 @@ def test_nobody_there(tmp_path: Path) -> None:
     done = anygate("chat", "Hello", folder=tmp_path, ANYGATE_URL="http://127.0.0.1:1")
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("chat", "Hello", "--key", "clé"), 1, "--key must be printable ASCII"),
+        (("chat", "Hello", "--key", "a\nb"), 1, "--key must be printable ASCII"),
+        (("chat", "Hello", "--url", "http://[bad"), 1, "cannot be reached"),
+        (("usage", "--days", "999999999999999999999999"), 2, "--days"),
+    ],
+)
+def test_what_a_client_cannot_send_is_a_line(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = anygate(*words, folder=tmp_path)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
