@@ -290,6 +290,8 @@ def test_nginx_waits_longer_than_we_do_and_takes_as_much() -> None:
     longest = max(row.min_read_timeout or 0 for row in TRANSLATORS.values())
     assert int(said["proxy_read_timeout"].removesuffix("s")) > longest
     assert said["proxy_next_upstream"] == "off"
+    told = f"nginx keeps {said['keepalive']} of them for {said['keepalive_timeout'].removesuffix('s')} s"
+    assert told in (ROOT / "docs" / "deploy.md").read_text()
     locations = set(re.findall(r"location (?:= )?(/\S+)", text))
     assert locations == {"/v1/", "/media/", "/callbacks/", "/openapi.json"}
     for one in locations:
