@@ -50,17 +50,15 @@ class Room:
     def given(self, name: str) -> None:
         """A client has been given all of a result: it may go when its turn comes."""
         if name.startswith("k_"):
-            with suppress(
-                OSError
-            ):  # gone already, or on a disk without modes: it is spared for longer
+            # Gone already, or on a disk without modes: then it is spared for longer.
+            with suppress(OSError):
                 (self._folder / name).chmod(_GIVEN)
 
     def allow(self, most: int) -> None:
-        """From now on the results may have so many bytes together."""
-        with self._lock:
-            self._over = self._over or most < self._most
-            self._most = most
-            self._again = 0.0
+        """From now on the results may have so many bytes together. Does not wait for a look that is under way."""
+        self._over = self._over or most < self._most
+        self._most = most
+        self._again = 0.0
 
     def tidy(self) -> None:
         """Where there was more than there should be, see whether it may go by now."""
