@@ -109,10 +109,11 @@ def usage(
     ] = report.DAYS,
 ) -> None:
     """Print requests, tokens and cost, from the configuration's store."""
+    loaded = _load(config)
     try:
-        Console(soft_wrap=True).print(report.table(_load(config).store, by, days))
+        Console(soft_wrap=True).print(report.table(loaded.store, by, days))
     except (ValueError, StoreUnavailable) as exc:
-        _fail(str(exc), code=1)
+        _fail(Redactor(loaded.secrets()).text(str(exc)), code=1)
 
 
 @app.command()

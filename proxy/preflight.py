@@ -6,8 +6,9 @@ from pathlib import Path
 
 from proxy import tracing
 from proxy.config import Config, ConfigError
+from proxy.redact import Redactor
 from proxy.store import open_store
-from proxy.store.base import Store
+from proxy.store.base import Store, StoreUnavailable
 
 
 def allowed(path: Path, config: Config, host: str, workers: int) -> None:
@@ -28,10 +29,13 @@ def complete(config: Config) -> None:
 
 
 def reached(config: Config) -> None:
-    """Open the store and close it again; raises StoreUnavailable."""
+    """Open the store and close it again; raises StoreUnavailable, in whose words nothing is secret."""
     store = open_store(config.store)
-    with ThreadPoolExecutor(1) as thread:  # there may be an event loop in this one
-        thread.submit(lambda: asyncio.run(_opened(store))).result()
+    try:
+        with ThreadPoolExecutor(1) as thread:  # there may be an event loop in this one
+            thread.submit(lambda: asyncio.run(_opened(store))).result()
+    except StoreUnavailable as exc:
+        raise StoreUnavailable(Redactor(config.secrets()).text(str(exc))) from None
 
 
 async def _opened(store: Store) -> None:

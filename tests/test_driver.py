@@ -31,6 +31,6 @@ async def test_a_submit_takes_no_connection_that_was_idle_for_long() -> None:
     )
     request = Request("POST", "/videos", {"model": "sora-2"})
     seat = await driver.seat(gateway)
-    await driver.answer(gateway, await driver.native(gateway, request), seat=seat)
-    await driver.ask(gateway, request)
+    await driver.answer(gateway, driver.native(gateway, request), seat=seat)
+    await driver.ask(gateway, request.path)
     assert [one.extensions.get("fresh") for one in asked] == [1.0, None]

@@ -736,7 +736,7 @@ async def test_a_request_that_nobody_takes_is_silence() -> None:
     line.clock.until(11)
     assert line.over
     with pytest.raises(httpx.ReadTimeout):
-        await exchange.head()
+        await exchange.more()
 
 
 async def test_a_small_request_is_not_looked_after() -> None:

@@ -184,7 +184,7 @@ def test_a_remix_of_a_remix_that_was_an_edit(
     with public.http() as http:
         remix = posted(http, f"/v1/videos/{first}/remix", prompt="A dog").json()["id"]
         assert ended(http, remix)["status"] == "completed"
-        assert "input_video" in sent(double)
+        assert "input_video_b64" in sent(double)
         if why == "gone":
             double.files.expired = True
         else:
