@@ -4,6 +4,8 @@ Both are booked in the transaction that writes the job, so each exactly once: wh
 has less (the reservation, until the cost is known), and the lines of the table of usage.
 """
 
+from collections.abc import Sequence
+
 from proxy.store.base import Entry, Job
 from proxy.store.document import ENDED
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
@@ -29,18 +31,26 @@ def charge(old: Job | None, new: Job) -> Charge | None:
     return Charge(new.owner, new.charged_at, difference)
 
 
-def usage(old: Job | None, new: Job) -> tuple[Line, Counts] | None:
-    """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known."""
+def usage(old: Job | None, new: Job) -> Sequence[tuple[Line, Counts]]:
+    """What a change adds to the table of usage: the job once it has ended, its cost as it becomes known.
+
+    All of a job stands in one line. Where a change moves it to another (what fails may count elsewhere), the
+    cost that was booked before goes with it.
+    """
     if new.cost is None and new.status not in ENDED and (old is None or old.cost is None):
-        return None  # most changes
+        return ()  # most changes
     ended = new.status in ENDED and (old is None or old.status not in ENDED)
-    spent = _cost(new) if old is None else _cost(new) - _cost(old)
-    if not ended and not spent:
-        return None
-    failed = new.status == "failed"
-    counts = Counts(int(ended), int(ended and failed), 0, 0, spent)
-    route = route_of(new.model, new.target, failed=failed)
-    return Line(day_of(new.created_at), new.owner, route, new.provider, new.kind), counts
+    booked, cost = 0 if old is None else _cost(old), _cost(new)
+    if not ended and cost == booked:
+        return ()
+    counts = Counts(int(ended), int(ended and new.status == "failed"), 0, 0, cost - booked)
+    place = _place(new)
+    line = Line(day_of(new.created_at), new.owner, *place, new.kind)
+    if old is None or not booked or (left := _place(old)) == place:
+        return ((line, counts),)
+    counts.nanos = cost
+    before = Line(line.day, line.key, *left, line.kind)
+    return (before, Counts(nanos=-booked)), (line, counts)
 
 
 def route_of(name: str, target: str, *, failed: bool) -> str:
@@ -67,3 +77,8 @@ def _in_doubt(entry: Entry) -> bool:
 
 def _cost(job: Job) -> int:
     return 0 if job.cost is None else nanos(job.cost)
+
+
+def _place(job: Job) -> tuple[str, str]:
+    """Route and provider, by which the lines of a job as it was and is may differ."""
+    return route_of(job.model, job.target, failed=job.status == "failed"), job.provider

@@ -124,8 +124,8 @@ def difference(old: Job | None, new: Job | None) -> bytes:
     if job is None:
         return b""
     spent = None if new is None else charge(old, new)
-    used = None if new is None else usage(old, new)
-    if before == after and spent is None and used is None:
+    used = () if new is None else usage(old, new)
+    if before == after and spent is None and not used:
         return b""
     moves = [(index, "", "0", False) for index in before.queue.keys() - after.queue.keys()]
     for index, (queue, at) in after.queue.items():
@@ -144,7 +144,7 @@ def difference(old: Job | None, new: Job | None) -> bytes:
             "tally": [(*one, -1) for one in before.tallies - after.tallies]
             + [(*one, 1) for one in after.tallies - before.tallies],
             "queue": [(str(index), *move) for index, *move in moves],
-            **_postings(dict([used] if used else []), [spent] if spent else []),
+            **_postings(dict(used), [spent] if spent else []),
         }
     )
 

@@ -139,8 +139,7 @@ def post(db: Connection, old: Job | None, new: Job) -> None:
     """Book what a change of a job means for its owner's budget, and for the table of usage."""
     if (spent := charge(old, new)) is not None:
         _spend(db, [spent])
-    if (used := usage_of(old, new)) is not None:
-        line, counts = used
+    for line, counts in usage_of(old, new):
         known = db.lines.get(line)
         if known is None:
             db.lines[line] = counts

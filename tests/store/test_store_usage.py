@@ -81,6 +81,31 @@ async def test_a_cost_that_is_taken_back_before_the_end_is_not_booked(store, mak
     assert await used() == [[0, 0, 0.5]]
 
 
+async def test_a_cost_moves_to_the_line_under_which_its_job_ends(store, make):
+    """What fails without a route counts under its provider alone: the cost booked before goes there, too."""
+    name = "onysoft/nothing"
+    job = await store.create(make(model=name, target=name))
+    await store.update(job.id, accepted(0.04))
+    assert await by_route(store) == {name: [0, 0, 0.04]}
+    await store.update(job.id, failed(cost=0.01))
+    assert await by_route(store) == {name: [0, 0, 0.0], "onysoft/*": [1, 1, 0.01]}
+
+
+async def test_a_late_cost_is_booked_under_the_line_of_its_job(store, make):
+    name = "onysoft/nothing"
+    job = await store.create(make(model=name, target=name))
+    await store.update(job.id, failed(endings.ambiguous("cut off")))
+    await store.update(job.id, accepted(0.3))
+    assert await by_route(store) == {"onysoft/*": [1, 1, 0.3]}
+
+
+async def by_route(store):
+    rows = await store.usage(("route",), **EVER)
+    return {
+        row.of["route"]: [row.counts.requests, row.counts.failed, row.counts.usd] for row in rows
+    }
+
+
 async def test_workers_book_a_job_once(workers, make):
     first, second = workers
     job = await first.create(make())
