@@ -6,6 +6,8 @@ A job that still has to tell is in the store's queue like a task to poll, under 
 
 import logging
 import time
+from collections import Counter, deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -14,8 +16,10 @@ from urllib.parse import urlsplit
 import orjson
 from standardwebhooks import Webhook
 
+from proxy.deadlines import Deadlines
 from proxy.errors import ApiError, GatewayDown, invalid
 from proxy.jobs import transitions
+from proxy.jobs.leased import seconds_for
 from proxy.store.base import Due, Job
 from proxy.transport import is_public
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 log = logging.getLogger("anygate.webhooks")
+
+_Place = tuple[str, str]
+_MOST = {"host": 10, "owner": 25}  # calls at once, of the queue's 50
+_HELD = 1000  # that wait for a place
 
 # Seconds after each failed call: a receiver may be down for a day.
 _WAITS = (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 14 * 3600)
@@ -47,26 +55,83 @@ def checked(url: object, config: "Config") -> str:
     return str(url)
 
 
-async def notify(jobs: "Jobs", due: Due) -> None:
-    """Call a job's webhook, and come back later where it does not answer well."""
-    job = await jobs.store.get(due.job_id)
-    secret = jobs.config.webhooks.secret
-    if job is None or job.notify_at is None or job.webhook is None or secret is None:
-        return
-    body = payload(job)
-    headers = signed(job, body, secret.get_secret_value())
-    try:
-        status = await jobs.driver.call(
-            job.webhook, body, headers, private=jobs.config.webhooks.allow_private
-        )
-    except GatewayDown as down:
-        log.warning("webhook of %s: %s", job.id, jobs.redactor.text(str(down)))
-        status = 0
-    told = 200 <= status < 300 or status == 410  # gone: it wants to hear no more
-    again = None
-    if not told and job.notifications < len(_WAITS):
-        again = time.time() + _WAITS[job.notifications]
-    await jobs.change(due.job_id, transitions.notified(again=again))
+class Notifier:
+    """Calls what the queue says is due. Of its places one receiver has a few at most, and one client half:
+    whoever answers slowly does not keep the others waiting.
+
+    What has no place is held, without a call, until one ends there or its lease does. `limits`: of time.
+    """
+
+    def __init__(self, jobs: "Jobs", limits: Deadlines) -> None:
+        self._jobs = jobs
+        self._limits = limits
+        self._busy: Counter[_Place] = Counter()  # calls that are under way
+        self._held: deque[tuple[Due, list[_Place]]] = deque()
+
+    async def notify(self, due: Due, job: Job | None) -> None:
+        """Call the job's webhook once; come back later where it does not answer well."""
+        secret = self._jobs.config.webhooks.secret
+        if job is None or job.notify_at is None or job.webhook is None or secret is None:
+            return
+        limit = seconds_for(due, self._jobs.lease)
+        if limit is None:
+            return
+        places = _places(job, job.webhook)
+        if not self._room(places):
+            if len(self._held) < _HELD:  # else its lease brings it back
+                self._held.append((due, places))
+            return
+        self._busy.update(places)
+        try:
+            body = payload(job)
+            headers = signed(job, body, secret.get_secret_value())
+            status = await self._called(job, job.webhook, body, headers, limit)
+        finally:
+            self._left(places)
+        told = 200 <= status < 300 or status == 410  # gone: it wants to hear no more
+        again = None
+        if not told and job.notifications < len(_WAITS):
+            again = time.time() + _WAITS[job.notifications]
+        await self._jobs.change(due.job_id, transitions.notified(again=again))
+
+    async def _called(
+        self, job: Job, url: str, body: bytes, headers: dict[str, str], limit: float
+    ) -> int:
+        """The status of the answer, 0 where there is none."""
+        private = self._jobs.config.webhooks.allow_private
+        calling = self._jobs.driver.call(url, body, headers, private=private)
+        try:
+            # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
+            return await self._limits.within(limit, calling)
+        except GatewayDown as down:
+            log.warning("webhook of %s: %s", job.id, self._jobs.redactor.text(str(down)))
+        except TimeoutError:
+            log.warning("webhook of %s: no answer within %.1f seconds", job.id, limit)
+        return 0
+
+    def _room(self, places: Iterable[_Place]) -> bool:
+        return all(self._busy[place] < _MOST[place[0]] for place in places)
+
+    def _left(self, places: list[_Place]) -> None:
+        """A call has ended: the queue has one back that was held for its place."""
+        self._busy.subtract(places)
+        for place in places:
+            if not self._busy[place]:
+                del self._busy[place]
+        now = time.time()
+        while self._held and self._held[0][0].until <= now:
+            self._held.popleft()  # others' by now
+        for number, (due, wanted) in enumerate(self._held):
+            if due.until > now and self._room(wanted):
+                del self._held[number]
+                self._jobs.later(due, 0.0)
+                return
+
+
+def _places(job: Job, url: str) -> list[_Place]:
+    """Whose places a call takes: its receiver's, and its client's where there are several."""
+    host = ("host", urlsplit(url).netloc.lower())
+    return [host, ("owner", job.owner)] if job.owner else [host]
 
 
 def payload(job: Job) -> bytes:

@@ -14,7 +14,8 @@ from proxy.errors import GatewayDown, Throttled, from_failed_task
 from proxy.failures import failure_of, fault_of
 from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
-from proxy.jobs.notify import notify
+from proxy.jobs.leased import seconds_for
+from proxy.jobs.notify import Notifier
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
 from proxy.pricing import with_result
 from proxy.store.base import NOTIFY, Due, Entry, Job
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
 # To ask the enum itself takes five times as long.
 _CAPABILITIES = {one.value: one for one in Capability}
-_ANSWERED = 0.75  # of its lease: by then a poll is over, and its answer stored, or asked again
 
 
 class Poller:
@@ -37,11 +37,12 @@ class Poller:
         self._jobs = jobs
         self._fetcher = Fetcher(jobs, self)
         self._limits = Deadlines()
+        self._notifier = Notifier(jobs, self._limits)
 
     def poll(self, due: Due, job: Job | None) -> Awaitable[None] | None:
         """Ask after a task, or fetch or tell what it brought; sets when it is due again. None: nothing to do."""
         if due.index == NOTIFY:
-            return notify(self._jobs, due)
+            return self._notifier.notify(due, job)
         account = self._jobs.accounts.get(due.provider)
         if job is None or account is None:
             return None
@@ -60,10 +61,9 @@ class Poller:
         path = path.replace("{id}", quote(entry.task_id, safe=""))
         now = time.time()
         self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
-        left = min(due.until - now, self._jobs.lease)
-        if left < self._jobs.lease / 8:
-            return  # whoever finds the lease run out has time enough
-        limit = left * _ANSWERED
+        limit = seconds_for(due, self._jobs.lease)
+        if limit is None:
+            return
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             asking = self._jobs.driver.ask(account, path, poll=True, timeout=account.untimed)
