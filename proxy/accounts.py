@@ -45,9 +45,10 @@ class Slots:
         self.early += 1
         return Seat(self, early=True)
 
-    async def wait(self, patience: float | None) -> None:
-        """Take a place, waiting up to `patience` seconds for one; raises Throttled."""
-        if self.waiting >= self._limit:
+    async def wait(self, patience: float | None, *, crowded: bool = False) -> None:
+        """Take a place, waiting up to `patience` seconds for one; raises Throttled. `crowded`: however many
+        wait already."""
+        if self.waiting >= self._limit and not crowded:
             raise Throttled(self._provider, 1.0)
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)

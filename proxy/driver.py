@@ -142,12 +142,12 @@ class Driver:
         """A place for a submit that is still to be stored, where there is one and nothing has to be counted."""
         return account.slots.seat() if account.config.rpm is None else None
 
-    async def seat(self, account: Account) -> Seat:
+    async def seat(self, account: Account, *, crowded: bool = False) -> Seat:
         """A place for a submit, which waits for it as long as it must: nobody waits for its connection.
 
-        Raises Throttled.
+        Raises Throttled. `crowded`: it waits however many do already.
         """
-        await self.enter(account, poll=False, patience=None)
+        await self.enter(account, poll=False, patience=None, crowded=crowded)
         return Seat(account.slots)
 
     async def let_in(self, account: Account, *, poll: bool) -> None:
@@ -155,10 +155,12 @@ class Driver:
         if account.config.rpm is not None or not account.slots.taken():
             await self.enter(account, poll=poll, patience=account.config.timeout.queue)
 
-    async def enter(self, account: Account, *, poll: bool, patience: float | None) -> None:
+    async def enter(
+        self, account: Account, *, poll: bool, patience: float | None, crowded: bool = False
+    ) -> None:
         """Take a place within the provider's limits, waiting up to `patience` seconds for it; raises Throttled."""
         if not account.slots.taken():
-            await account.slots.wait(patience)
+            await account.slots.wait(patience, crowded=crowded)
         try:
             await self._within_rpm(account, poll)  # not before: who gets no place sends nothing
         except BaseException:

@@ -7,12 +7,14 @@ certainly taken nothing; after the first acceptance, or a doubt, nothing is sent
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
-from proxy.accounts import Seat
+from proxy.accounts import Account, Seat
 from proxy.errors import (
     ApiError,
     GatewayDown,
+    Throttled,
     from_down,
     from_failed_task,
 )
@@ -44,6 +46,7 @@ class GaveUp(Exception):
 class Submitter:
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
+        self._turns: dict[str, asyncio.Lock] = {}  # by job: whose further task waits for a place
 
     async def run(
         self, job: Job, candidates: Iterable[Candidate], start: Start | None = None
@@ -76,10 +79,14 @@ class Submitter:
 
     async def _rest(self, job_id: str, indexes: Iterable[int], candidate: Candidate) -> None:
         """None of them ends the others' leases: each is awaited, whatever becomes of one."""
-        sent = (self._also(job_id, index, candidate) for index in indexes)
-        for failure in await asyncio.gather(*sent, return_exceptions=True):
-            if failure is not None:
-                raise failure
+        self._turns[job_id] = asyncio.Lock()
+        try:
+            sent = (self._also(job_id, index, candidate) for index in indexes)
+            for failure in await asyncio.gather(*sent, return_exceptions=True):
+                if failure is not None:
+                    raise failure
+        finally:
+            del self._turns[job_id]
 
     async def _also(self, job_id: str, index: int, candidate: Candidate) -> None:
         """A further task of a job whose first was taken: it stays with that target."""
@@ -129,7 +136,7 @@ class Submitter:
         try:
             if seat is None:
                 # Where the provider's rpm cannot be counted: nothing has gone out by then.
-                seat = await self._through(self._jobs.driver.seat, account)
+                seat = await self._seat(job_id, index, account)
                 await self._change(job_id, sending(index, candidate, self._jobs.lease))
             answer = await self._jobs.driver.answer(account, request, seat=seat)
         except GatewayDown as down:
@@ -148,6 +155,25 @@ class Submitter:
         if task.state is State.FAILED or task.state is State.SUCCEEDED:
             return await self._ended(job_id, index, candidate, task)
         return await self._accepted(job_id, index, candidate, task)
+
+    async def _seat(self, job_id: str, index: int, account: Account) -> Seat:
+        """A task's place at its gateway. The first may find that there is none, and its job go elsewhere.
+
+        A further one stays with its job, which is taken: our own limits put it off and never refuse it. Of
+        each job but one waits at a time, so that there is room left for what has one request to send.
+        """
+        if index == 0:
+            return await self._through(self._jobs.driver.seat, account)
+        patient = partial(self._jobs.driver.seat, account, crowded=True)
+        async with self._turns[job_id]:
+            while True:
+                try:
+                    return await self._through(patient)
+                except Throttled as limit:
+                    await asyncio.sleep(limit.retry_after or 1.0)
+                job = await self._through(self._jobs.store.get, job_id)
+                if job is None or job.tasks[index].ended:
+                    raise GaveUp(job_id)
 
     async def _ended(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
         """The gateway did it, or failed at it, before it answered."""

@@ -9,6 +9,7 @@ from proxy.sandbox import Sandbox
 from proxy.store.base import StoreUnavailable
 from tests.eventually import becoming
 from tests.jobs.conftest import Workers
+from translators.core import Capability
 
 
 async def test_what_has_a_place_at_once_is_stored_once_before_it_is_sent(
@@ -163,3 +164,57 @@ async def test_a_request_that_cannot_be_made_leaves_no_doubt(
     assert (done.error or {})["code"] == "submission_lost"
     assert (await engine.order("sora-2", key="k")).id != done.id
     assert len(gateways["onysoft"].submits) <= 1
+
+
+async def test_further_tasks_are_sent_as_places_come_free(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """They are more than may wait for a place: their job is taken, so none may be refused by our own limit."""
+    engine = await workers(providers={"onysoft": {"max_concurrency": 2}})
+    slots = engine.service.runtime.accounts["onysoft"].slots
+    most = 0
+
+    def late(_: Any) -> bool:
+        nonlocal most
+        most = max(most, slots.waiting)
+        return True
+
+    gateways["onysoft"].fault("submit", match=late, late=0.05, times=None)
+    done = await engine.ended(await engine.order("imagen", Capability.IMAGE, tasks=10))
+    assert [one.state for one in done.tasks] == ["completed"] * 10
+    assert most <= 2  # one of the job, and a poll: others find room to wait, too
+
+
+async def test_further_tasks_wait_until_they_may_be_counted(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(providers={"onysoft": {"rpm": 60}})
+    driver = engine.service.runtime.driver
+    waits = [0.0, 0.01, 0.01, 0.0]
+
+    async def spend(bucket: str, limit: int, *, keep: int = 0) -> float:
+        return waits.pop(0) if waits else 0.0
+
+    driver._spend = spend
+    done = await engine.ended(await engine.order("imagen", Capability.IMAGE, tasks=2))
+    assert [one.state for one in done.tasks] == ["completed"] * 2
+    assert waits == []
+
+
+async def test_further_tasks_that_may_not_be_counted_end_with_their_job(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(providers={"onysoft": {"rpm": 60}}, jobs={"timeout": 0.5})
+    asked = 0
+
+    async def spend(bucket: str, limit: int, *, keep: int = 0) -> float:
+        nonlocal asked
+        asked += 1
+        return 0.0 if asked == 1 else 0.01
+
+    engine.service.runtime.driver._spend = spend
+    job = await engine.order("imagen", Capability.IMAGE, tasks=2)
+    done = await engine.ended(job)
+    assert (done.tasks[1].error or {})["code"] == "submission_lost"
+    await becoming(lambda: not engine.jobs._sent_here)
+    assert len(gateways["onysoft"].submits) == 1
