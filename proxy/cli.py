@@ -19,6 +19,7 @@ from proxy.live import check_live, list_models
 from proxy.redact import Redactor
 from proxy.store.base import StoreUnavailable
 from proxy.store.money import DIMENSIONS
+from proxy.writable import try_folder
 
 app = typer.Typer(
     add_completion=False,
@@ -82,6 +83,7 @@ def check(
     except ConfigError as exc:
         _fail(f"{config}: {exc}")
     print(f"{config}: ok, {len(loaded.models)} routes, {len(loaded.providers)} providers")
+    _check_media(loaded)
     if live:
         table = Table("provider", "answers", box=None)
         good = True
@@ -134,6 +136,15 @@ def explain(
             print(text)
     except ValueError as exc:
         _fail(str(exc), code=1)
+
+
+def _check_media(config: Config) -> None:
+    """A folder that is not there yet says nothing: it may be of another machine, or made by who serves."""
+    if config.media.dir.exists():
+        try:
+            try_folder(config.media.dir)
+        except OSError as exc:
+            _fail(f"media.dir: {config.media.dir} cannot be written: {exc}", code=1)
 
 
 def _load(path: Path) -> Config:

@@ -38,6 +38,7 @@ from proxy.ranges import (
 )
 from proxy.room import Room
 from proxy.sniff import HEAD, extension, sniff, told, type_of
+from proxy.writable import Writable
 
 _NAME: Final = re.compile(r"[ku]_[A-Za-z0-9_-]{32}\.[a-z0-9]{1,8}")
 _ANY_SIZE: Final = 1 << 62
@@ -51,6 +52,7 @@ class Media:
         self._public = folder / "public"
         self._max_bytes = max_bytes
         self._room = Room(folder, self._public, max_bytes)
+        self.writable = Writable(folder)
 
     async def save(
         self, data: bytes | AsyncIterator[bytes], mime: str, *, upload: bool = False
@@ -63,12 +65,20 @@ class Media:
         token = secrets.token_urlsafe(24)
         name = f"{'u' if upload else 'k'}_{token}.{extension(mime)}"
         part = self._folder / f".{token}.part"
-        file = await on_disk(self._create, part)
+        written = 0
+        try:
+            file = await on_disk(self._create, part)
+        except ApiError as exc:
+            self.writable.refused(exc, written)
+            raise
         try:
             async for block in blocks(data):
+                written += len(block)
                 await on_disk(file.write, block)
             await on_disk(self._finish, file, part, name)
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, ApiError) and isinstance(exc.__cause__, OSError):
+                self.writable.refused(exc, written)
             # Cancelled, `_finish` may still be at work in its thread: in this order nothing remains.
             with suppress(OSError):
                 file.close()

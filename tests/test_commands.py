@@ -111,6 +111,13 @@ def test_check(folder: Path, gateways: Sandbox) -> None:
         assert key not in live.stdout + refused.stdout + refused.stderr
 
 
+def test_check_tells_of_a_media_folder_that_cannot_be_written(folder: Path) -> None:
+    (folder / "media").write_text("a file")
+    done = anygate("check", folder=folder)
+    assert done.returncode == 1
+    assert "media.dir" in done.stderr
+
+
 def test_models(folder: Path) -> None:
     lines = anygate("models", folder=folder).stdout.splitlines()
     assert "sora-2" in lines

@@ -229,7 +229,10 @@ OPERATIONS: dict[str, Schema] = {
         dict.fromkeys(DIMENSIONS, TEXT), object=const("usage"), **_COUNTS, cost_usd=NUMBER
     ),
     "UsageList": _list("Usage"),
-    "Health": closed(status=one_of(["ok", "ready"])),
+    "Health": closed(
+        {"media": told(const("unwritable"), "The media folder cannot be written (`/readyz`).")},
+        status=one_of(["ok", "ready"]),
+    ),
 }
 
 SCHEMAS: dict[str, Schema] = {

@@ -16,7 +16,8 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """The process can do its work: the store answers."""
+    """The process can do its work: the store answers. That the media folder cannot be written is told, too, but
+    no reason to send nothing: chat and whatever gateways keep themselves go on."""
     exchange = exchange_of(request)
     exchange.endpoint = "ready"
     try:
@@ -25,7 +26,8 @@ async def ready(request: Request) -> Response:
         raise ApiError(
             503, "server_error", "store_unavailable", "The job store cannot be reached."
         ) from exc
-    return json_response({"status": "ready"})
+    fault = exchange.service.media.writable.fault
+    return json_response({"status": "ready", **({"media": "unwritable"} if fault else {})})
 
 
 async def metrics(request: Request) -> Response:

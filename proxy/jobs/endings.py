@@ -9,6 +9,13 @@ from proxy.store.base import Change, Entry, Job
 LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
 UNMADE = gateway_error("The request could not be made.", "submission_lost")
 LATE = gateway_error("The request could not be sent before the deadline.", "submission_lost")
+UNKEPT = ApiError(
+    503,
+    "server_error",
+    "store_unavailable",
+    "The media folder cannot be written, and its result could not be kept.",
+    retry=True,
+)
 HELD_BACK = gateway_error(
     "It was not sent, since it is in doubt whether the gateway took the one before.",
     "submission_lost",

@@ -81,6 +81,7 @@ class Jobs:
                 self._every(lambda: self.lease / 4, self._renew),
                 self._every(lambda: min(_SWEEP, self.lease / 4), self._upkeep.sweep),
                 self._every(lambda: _PURGE, self._upkeep.purge),
+                self._every(self.media.writable.pause, self.media.writable.look),
                 self._every(lambda: _PURGE, self._upkeep.prune),
             )
         ]

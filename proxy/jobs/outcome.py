@@ -1,11 +1,13 @@
 """What a gateway's task brought, made ready to be kept: files stored, costs in dollars."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from proxy.accounts import Account
 from proxy.config import Config
+from proxy.errors import ApiError
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
 from proxy.redact import Redactor, unkeyed
@@ -19,11 +21,20 @@ _DAY = 86_400.0
 
 
 async def outcome_of(task: Task, account: Account, media: Media, now: float) -> Outcome:
-    """The result of a succeeded task; bytes that came inside the answer are stored as files."""
+    """The result of a succeeded task; bytes that came inside the answer are stored as files.
+
+    Raises ApiError where the media folder does not take them.
+    """
     assets: list[dict[str, Any]] = []
     ends: list[float] = []
+    try:
+        for one in task.assets:
+            assets.append(await _kept(one, account, media, now))
+    except ApiError:  # all or nothing: it may be tried again
+        with suppress(ApiError):
+            await media.remove([str(one["file"]) for one in assets if "file" in one])
+        raise
     for one in task.assets:
-        assets.append(await _kept(one, account, media, now))
         lives = one.lives or account.row.link_lives
         if one.url and lives is not None:
             ends.append(now + lives)

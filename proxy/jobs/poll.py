@@ -10,7 +10,7 @@ from urllib.parse import quote
 from proxy.accounts import Account
 from proxy.config import Config
 from proxy.deadlines import Deadlines
-from proxy.errors import GatewayDown, Throttled, from_failed_task
+from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
 from proxy.failures import failure_of, fault_of
 from proxy.jobs import transitions
 from proxy.jobs.fetch import Fetcher
@@ -129,7 +129,11 @@ class Poller:
             failed = transitions.failed(due.index, error, now=now, cost=cost)
             await self._jobs.change(job.id, failed, known=job)
         elif task.state is State.SUCCEEDED:
-            outcome = await outcome_of(task, account, self._jobs.media, now)
+            try:
+                outcome = await outcome_of(task, account, self._jobs.media, now)
+            except ApiError:  # the media folder cannot be written: the gateway says it again
+                self._jobs.later(due, self.pause(entry))
+                return
             if outcome.cost is None:
                 models = job.target.partition("/")[2], job.native
                 outcome.cost = with_result(entry.cost, task, operation, account, *models)

@@ -11,18 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from proxy.accounts import Account, Seat
-from proxy.errors import (
-    ApiError,
-    GatewayDown,
-    Throttled,
-    from_down,
-    from_failed_task,
-)
+from proxy.errors import ApiError, GatewayDown, Throttled, from_down, from_failed_task
 from proxy.failures import failure_of
 from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.answered import Refused, answered
-from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
+from proxy.jobs.held import Held
+from proxy.jobs.outcome import dollars, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
 from proxy.pricing import made_at_once, ordered_price
 from proxy.retries import pause_before
@@ -46,6 +41,7 @@ class GaveUp(Exception):
 class Submitter:
     def __init__(self, jobs: "Jobs") -> None:
         self._jobs = jobs
+        self._held = Held(jobs)
         self._turns: dict[str, asyncio.Lock] = {}  # by job: whose further task waits for a place
 
     async def run(
@@ -105,6 +101,11 @@ class Submitter:
     ) -> Job | Refused:
         """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
         account, tried = candidate.account, 1
+        if candidate.plan.operation.poll is None and self._jobs.media.writable.fault is not None:
+            # Its answer would be its result, and nobody could keep that.
+            if start is not None:
+                start.leave()
+            return Refused(endings.UNKEPT, None)
         while True:
             attempt = start.attempt if start else account.health.begin(candidate.target.model)
             seat, start = start.seat if start else None, None
@@ -188,14 +189,14 @@ class Submitter:
         if cost is None:
             cost = made_at_once(candidate, task)
         try:
-            outcome = await outcome_of(task, account, self._jobs.media, now)
-        except ApiError as exc:  # the disk is full: what was paid for is lost, but not in doubt
+            outcome = await self._held.outcome(job_id, index, task, account)
+        except ApiError as exc:  # no room in time: what was paid for is lost, but not in doubt
             failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         outcome.cost = cost
         keep = wants_keeping(outcome, self._jobs.config)
         change = transitions.fetching if keep else transitions.completed
-        return await self._change(job_id, change(index, outcome, now=now))
+        return await self._change(job_id, change(index, outcome, now=time.time()))
 
     async def _accepted(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
         """The gateway has it: what there is to do next is to ask after it."""
