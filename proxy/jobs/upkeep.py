@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from proxy.jobs import endings
@@ -16,17 +16,30 @@ if TYPE_CHECKING:
 _BATCH = 100
 _AGAIN = 0.1  # seconds between attempts to take a job back
 _GRACE = 0.5  # of a lease
+_STEP = 0.05  # of a lease: by so much the clocks differ at once only where one was set
 _MOST = 10_000  # jobs to take back: the others are orphans like any
 _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
 
 class Upkeep:
-    """`sent_here`: the jobs that this worker is sending."""
+    """`sent_here`: the jobs that this worker is sending. `wall`: the clock that the store's times are of;
+    `steady`: one that nobody sets."""
 
-    def __init__(self, jobs: "Jobs", sent_here: Container[str]) -> None:
+    def __init__(
+        self,
+        jobs: "Jobs",
+        sent_here: Container[str],
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._jobs = jobs
         self._sent_here = sent_here
-        self._there_since: float | None = None  # by time.monotonic(); None: the store was not there
+        self._wall = wall
+        self._steady = steady
+        self._apart = wall() - steady()
+        # Since when leases could be renewed, by the steady clock. None: not now.
+        self._there_since: float | None = None
         self._unwanted: list[Job] = []
         self._retracting: asyncio.Task[None] | None = None
 
@@ -61,29 +74,41 @@ class Upkeep:
     async def sweep(self) -> None:
         """Settle the tasks whose worker is gone, and end the jobs whose time is over.
 
-        While the store was away nobody could renew a lease. Once it is back, and after a start, whoever
-        lives is given the time to do so: a submit that is under way must not pass for an orphan's.
+        While the store was away nobody could renew a lease, and what a clock that has been set says of one
+        is not true. After that, and after a start, whoever lives is given the time to renew: a submit that is
+        under way must not pass for an orphan's.
         """
         jobs = self._jobs
+        if self._clock_was_set():
+            self._there_since = None
         try:
             for job_id in await jobs.store.overdue(_BATCH):
-                change = endings.overdue(now=time.time(), configured=jobs.accounts)
+                change = endings.overdue(now=self._wall(), configured=jobs.accounts)
                 await jobs.change(job_id, change)
             since = self._there_since
-            if since is not None and time.monotonic() - since >= jobs.lease * _GRACE:
+            if since is not None and self._steady() - since >= jobs.lease * _GRACE:
                 await self._settle_orphans()
             else:
                 await jobs.store.ping()  # which writes: reading alone renews nothing
-                self._there_since = since or time.monotonic()
+                self._there_since = since or self._steady()
         except StoreUnavailable:
             self._there_since = None
             raise
 
+    def _clock_was_set(self) -> bool:
+        """Whether that has happened since this was last asked. The machine may also have been suspended, in which
+        time the steady clock stands still."""
+        before, self._apart = self._apart, self._wall() - self._steady()
+        return abs(self._apart - before) > self._jobs.lease * _STEP
+
     async def _settle_orphans(self) -> None:
-        until = time.time() + self._jobs.lease
+        until = self._wall() + self._jobs.lease
         found = await self._jobs.store.lease(
             submitting=True, providers=None, until=until, limit=_BATCH
         )
+        if self._clock_was_set():  # just now: perhaps that is why they were found
+            self._there_since = None
+            return
         for one in found:
             # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
             if one.job_id not in self._sent_here:
@@ -91,14 +116,14 @@ class Upkeep:
 
     async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
         jobs = self._jobs
-        change = endings.orphaned(due.index, now=time.time(), unsent=unsent)
+        change = endings.orphaned(due.index, now=self._wall(), unsent=unsent)
         job = await jobs.change(due.job_id, change)
         if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
             await jobs.store.release(job.id)
 
     async def purge(self) -> None:
         """Remove finished jobs after their retention, with their files, and what is one file too many."""
-        before = time.time() - self._jobs.config.jobs.retention
+        before = self._wall() - self._jobs.config.jobs.retention
         while gone := await self._jobs.store.purge(before, _BATCH):
             names = [name for job in gone for name in (*job.media, *files_of(job))]
             if names:
@@ -107,7 +132,7 @@ class Upkeep:
 
     async def prune(self) -> None:
         """Forget what is kept beside jobs and of no use any more."""
-        now, config = time.time(), self._jobs.config
+        now, config = self._wall(), self._jobs.config
         used = now - config.jobs.usage_retention
         windows = (key.budget_window for key in config.keys or ())
         spent = min(used, now - max(windows, default=0.0))
