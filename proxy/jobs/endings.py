@@ -6,6 +6,8 @@ from proxy.errors import ApiError, gateway_error
 from proxy.jobs import transitions
 from proxy.store.base import Change, Entry, Job
 
+_LONGEST = 300  # characters of a gateway's words
+
 LOST = gateway_error("The request was not sent before the proxy stopped.", "submission_lost")
 UNMADE = gateway_error("The request could not be made.", "submission_lost")
 LATE = gateway_error("The request could not be sent before the deadline.", "submission_lost")
@@ -45,22 +47,52 @@ def orphaned(index: int, *, now: float, unsent: bool = False) -> Change:
     return change
 
 
-def overdue(*, now: float, configured: Iterable[str]) -> Change:
-    """Its deadline has passed: whatever has not ended fails, a result that is there already counts."""
+def overdue(*, now: float, configured: Iterable[str], given_up: float | None = None) -> Change:
+    """Its deadline has passed: whatever has not ended fails, a result that is there already counts.
+
+    A task that can be asked after has its last poll before that (`asked_in_vain`): here it ends only where its
+    deadline was `given_up` or earlier (None: now), and nobody has come to it.
+    """
     known = frozenset(configured)
+    latest = now if given_up is None else given_up
 
     def change(job: Job) -> Job | None:
         if job.ended or now < job.deadline:
             return None
+        changed = job
         for index, entry in enumerate(job.tasks):
+            asked = not entry.submitting and job.provider in known
+            if entry.ended or (asked and job.deadline > latest):
+                continue
             if entry.state == "fetching":
-                job = transitions.moved(job, index, entry.but(state="completed", at=None), now)
-            elif not entry.ended:
+                fetched = entry.but(state="completed", at=None)
+                changed = transitions.moved(changed, index, fetched, now)
+            else:
                 error = _overdue_error(job, entry, known)
-                job = transitions.failed(index, error, now=now, cost=entry.cost)(job) or job
-        return job
+                failed = transitions.failed(index, error, now=now, cost=entry.cost)
+                changed = failed(changed) or changed
+        return None if changed is job else changed
 
     return change
+
+
+def asked_in_vain(index: int, said: str = "", *, now: float) -> Change:
+    """Its last poll, at its deadline or later, brought no result. `said`: a sentence on what it brought."""
+
+    def change(job: Job) -> Job | None:
+        entry = job.tasks[index]
+        if entry.ended or entry.submitting or entry.state == "fetching":
+            return None
+        error = _timed_out(said)
+        return transitions.failed(index, error, now=now, cost=entry.cost)(job)
+
+    return change
+
+
+def last_said(words: str) -> str:
+    """A gateway's words about a task that it did not finish; redacted before."""
+    short = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    return f"It last answered: {short}"
 
 
 def certainly_not_sent(entry: Entry) -> bool:
@@ -75,6 +107,9 @@ def _overdue_error(job: Job, entry: Entry, known: frozenset[str]) -> ApiError:
         return gateway_error(
             f"Provider '{job.provider}' is no longer configured.", "provider_not_configured"
         )
-    return ApiError(
-        504, "provider_error", "provider_timeout", "The gateway did not finish before the deadline."
-    )
+    return _timed_out()
+
+
+def _timed_out(said: str = "") -> ApiError:
+    message = f"The gateway did not finish before the deadline. {said}".rstrip()
+    return ApiError(504, "provider_error", "provider_timeout", message)

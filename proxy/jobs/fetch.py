@@ -39,7 +39,7 @@ class Fetcher:
             )
             in_vain = done is None or done.tasks[due.index].assets != assets
         except (GatewayDown, TimeoutError):
-            self._jobs.later(due, self._poller.pause(entry))
+            self._jobs.later(due, self._poller.pause(job, entry))
         except StoreUnavailable as exc:
             in_vain = not isinstance(exc, Unanswered)
             raise

@@ -12,7 +12,7 @@ from proxy.config import Config
 from proxy.deadlines import Deadlines
 from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
 from proxy.failures import failure_of, fault_of
-from proxy.jobs import transitions
+from proxy.jobs import endings, transitions
 from proxy.jobs.fetch import Fetcher
 from proxy.jobs.leased import seconds_for
 from proxy.jobs.notify import Notifier
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 _LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
+_AFTER = 0.01  # seconds after the deadline, as a store may round
 # To ask the enum itself takes five times as long.
 _CAPABILITIES = {one.value: one for one in Capability}
 
@@ -73,7 +74,7 @@ class Poller:
             return
         except (GatewayDown, TimeoutError) as exc:
             account.health.note(failure_of(exc))
-            self._jobs.later(due, self.pause(entry))
+            await self._again(due, job, "It gave no answer when it was last asked.")
             return
         fault = account.row.refuse(answer)
         if fault is not None:
@@ -85,7 +86,7 @@ class Poller:
             task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
         except MalformedReply as exc:
             account.health.note(failure_of(exc))
-            self._jobs.later(due, self.pause(entry))  # one bad poll never fails a job
+            await self._again(due, job, f"Its last answer could not be read ({exc}).")
             return
         await self._shown(due, job, operation, account, task)
 
@@ -95,11 +96,11 @@ class Poller:
         """An error instead of a state: asked again later, elsewhere if the row knows another path."""
         assert operation.poll is not None
         entry = job.tasks[due.index]
-        pause = self.pause(entry)
         paths = len(operation.poll.paths)
-        if status in (404, 405) and paths > 1:
-            # Round and round: a task may show up late, on whichever path it is that knows it.
-            path = (entry.poll_path + 1) % paths
+        # Round and round: a task may show up late, on whichever path it is that knows it.
+        path = (entry.poll_path + 1) % paths
+        if status in (404, 405) and paths > 1 and (path or due.at < job.deadline):
+            pause = self.pause(job, entry)
             moved = transitions.progressed(
                 due.index,
                 at=time.time() + (0.0 if path else pause),
@@ -109,7 +110,17 @@ class Poller:
             )
             await self._jobs.change(job.id, moved, known=job)
             return
-        self._jobs.later(due, max(pause, fault.retry_after or 0.0))
+        said = endings.last_said(redacted(fault, self._jobs.redactor).message)
+        await self._again(due, job, said, fault.retry_after or 0.0)
+
+    async def _again(self, due: Due, job: Job, said: str = "", wait: float = 0.0) -> None:
+        """Ask again later, in `wait` seconds or more: one bad poll never fails a job. The deadline does, by the
+        poll that is due then: so it takes no result that lies ready, however late that poll comes."""
+        if due.at < job.deadline:
+            self._jobs.later(due, max(self.pause(job, job.tasks[due.index]), wait))
+            return
+        ended = endings.asked_in_vain(due.index, said, now=time.time())
+        await self._jobs.change(job.id, ended, known=job)
 
     def _believed(self, fault: Fault, job: Job) -> float:
         """Seconds until a gateway that is busy is asked again: as it says, but a result that is paid for
@@ -145,24 +156,30 @@ class Poller:
             await self._goes_on(due, job, task)
 
     async def _goes_on(self, due: Due, job: Job, task: Task) -> None:
+        if due.at >= job.deadline:
+            await self._again(due, job)
+            return
         entry = job.tasks[due.index]
         running = task.state is State.RUNNING
         progress = max(0, min(99, task.progress or 0))
         if progress <= entry.progress and (not running or entry.state == "running"):
-            self._jobs.later(due, self.pause(entry))  # nothing new: the job need not be written
+            self._jobs.later(
+                due, self.pause(job, entry)
+            )  # nothing new: the job need not be written
             return
         moved = transitions.progressed(
             due.index,
-            at=time.time() + self.pause(entry),
+            at=time.time() + self.pause(job, entry),
             running=running,
             progress=progress,
             poll_path=entry.poll_path,
         )
         await self._jobs.change(job.id, moved, known=job)
 
-    def pause(self, entry: Entry) -> float:
-        """Seconds to the next poll of a task."""
-        return pause_at(_age(entry), self._jobs.config)
+    def pause(self, job: Job, entry: Entry) -> float:
+        """Seconds to the next poll of a task: the last is at its deadline."""
+        pause, left = pause_at(_age(entry), self._jobs.config), job.deadline - time.time()
+        return left + _AFTER if 0 < left < pause else pause
 
 
 def pause_at(age: float, config: Config) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _BATCH = 100
 _AGAIN = 0.1  # seconds between attempts to take a job back
 _GRACE = 0.5  # of a lease
+_LAST_POLL = 3.0  # leases: one of a worker that is gone, and a poll that hangs, twice
 _STEP = 0.05  # of a lease: by so much the clocks differ at once only where one was set
 _MOST = 10_000  # jobs to take back: the others are orphans like any
 _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
@@ -76,17 +77,16 @@ class Upkeep:
 
         While the store was away nobody could renew a lease, and what a clock that has been set says of one
         is not true. After that, and after a start, whoever lives is given the time to renew: a submit that is
-        under way must not pass for an orphan's.
+        under way must not pass for an orphan's. Nor could anybody ask after a task: that is done once more.
         """
         jobs = self._jobs
         if self._clock_was_set():
             self._there_since = None
+        since = self._there_since
+        there = 0.0 if since is None else self._steady() - since
         try:
-            for job_id in await jobs.store.overdue(_BATCH):
-                change = endings.overdue(now=self._wall(), configured=jobs.accounts)
-                await jobs.change(job_id, change)
-            since = self._there_since
-            if since is not None and self._steady() - since >= jobs.lease * _GRACE:
+            await self._end_overdue(there)
+            if there >= jobs.lease * _GRACE:
                 await self._settle_orphans()
             else:
                 await jobs.store.ping()  # which writes: reading alone renews nothing
@@ -94,6 +94,15 @@ class Upkeep:
         except StoreUnavailable:
             self._there_since = None
             raise
+
+    async def _end_overdue(self, there: float) -> None:
+        """`there`: for how many seconds tasks could have been asked after."""
+        jobs, now = self._jobs, self._wall()
+        patience = jobs.lease * _LAST_POLL
+        given_up = now - patience if there >= patience else 0.0
+        for job_id in await jobs.store.overdue(_BATCH):
+            change = endings.overdue(now=now, configured=jobs.accounts, given_up=given_up)
+            await jobs.change(job_id, change)
 
     def _clock_was_set(self) -> bool:
         """Whether that has happened since this was last asked. The machine may also have been suspended, in which

@@ -1,5 +1,6 @@
 """Polls: one queue for all clients, and no bad answer fails a paid job."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,32 @@ def test_the_deadline_fails_what_never_ends(gateways: Sandbox, tmp_path: Path) -
         asked = len(gateways["onysoft"].polls())
         client.videos.create(model="kling", prompt="A cat")  # time passes
         assert len(gateways["onysoft"].polls()) <= asked + 1
+
+
+WORDS: dict[str, dict[str, Any]] = {
+    "fault": {"body": {"success": False, "message": "no cat for KEY"}},
+    "not_found": {"status": 404, "body": {"error": {"message": "no cat for KEY"}}},
+    "unreadable": {"body": "<html>no cat for KEY"},
+}
+
+
+@pytest.mark.parametrize("poll", WORDS)
+def test_the_deadline_says_what_the_gateway_last_answered(
+    gateways: Sandbox, tmp_path: Path, poll: str
+) -> None:
+    """Without its key. That it comes again and again makes no poll's word the job's end before."""
+    key = gateways.keys["onysoft"]
+    fault = json.loads(json.dumps(WORDS[poll]).replace("KEY", key))
+    gateways["onysoft"].fault("poll", times=None, **fault)
+    config = config_for(gateways, jobs={"timeout": 1})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.sdk() as client:
+        video = client.videos.create(model="sora-2", prompt="A cat")
+        done = eventually(lambda: _ended(client, video.id))
+    assert done.error.code == "provider_timeout"
+    last = "last answer could not be read" if poll == "unreadable" else "last answered: no cat for"
+    assert last in done.error.message
+    assert key not in done.error.message
+    assert len(gateways["onysoft"].polls()) > 2
 
 
 @pytest.mark.parametrize("model", [*ROWS, "kling-shop"])

@@ -61,3 +61,29 @@ def test_an_orphan_of_a_removed_provider_is_still_in_doubt() -> None:
     now = after(job(), sending(), late)
     assert now.error is not None
     assert now.error["code"] == "submission_ambiguous"
+
+
+def test_the_deadline_leaves_a_task_its_last_poll() -> None:
+    taken = after(job(2), sending(), sending(1), accepted())
+    late = endings.overdue(now=NOW + 200, configured=("onysoft",), given_up=NOW + 99)
+    now = after(taken, late)
+    assert [one.state for one in now.tasks] == ["accepted", "failed"]
+    assert late(now) is None
+    fetched = after(job(), sending(), accepted(), fetching())
+    assert late(fetched) is None
+
+
+def test_what_brought_no_result_at_its_deadline_says_what_was_said() -> None:
+    said = endings.last_said("out of cats " * 100)
+    taken = after(job(), sending(), accepted(cost=0.1))
+    now = after(taken, endings.asked_in_vain(0, said, now=NOW + 100))
+    error = now.error or {}
+    assert (now.status, error["code"], now.cost) == ("failed", "provider_timeout", 0.1)
+    assert "deadline. It last answered: out of cats out" in error["message"]
+    assert len(error["message"]) < 400
+
+
+def test_a_result_that_came_meanwhile_is_not_ended_by_a_poll_in_vain() -> None:
+    ended = endings.asked_in_vain(0, now=NOW + 100)
+    for changes in ((), (sending(),), (sending(), accepted(), fetching())):
+        assert ended(after(job(), *changes)) is None

@@ -313,6 +313,33 @@ async def test_an_answer_that_comes_after_the_deadline_leaves_its_id_and_cost(
     )
 
 
+async def test_what_a_gateway_finished_while_the_proxy_was_down_is_no_timeout(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """The deadline passed meanwhile: it is asked after once more."""
+    engine = await workers(jobs={"timeout": 1})
+    double = gateways["onysoft"]
+    double.fault("poll", hang=True)
+    job = await engine.order("sora-2")
+    await double.until(lambda double: double.polls())
+    await engine.crash()
+    await becoming(lambda: time.time() > job.deadline)
+    other = await workers(jobs={"timeout": 1})
+    done = await other.ended(job)
+    assert done.status == "completed", done.error
+
+
+async def test_a_gateway_that_is_dead_at_the_deadline_ends_the_job(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers(jobs={"timeout": 1, "lease": 20})
+    gateways["onysoft"].fault("poll", times=None, cut="before")
+    done = await engine.ended(await engine.order("sora-2"))
+    assert (done.error or {})["message"] == (
+        "The gateway did not finish before the deadline. It gave no answer when it was last asked."
+    )
+
+
 async def test_a_job_that_is_waited_for_here_is_not_read_for_its_poll(
     workers: Workers, gateways: Sandbox
 ) -> None:

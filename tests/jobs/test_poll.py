@@ -51,8 +51,9 @@ async def limits(monkeypatch: pytest.MonkeyPatch, until: float) -> list[float]:
         metrics=SimpleNamespace(poll_lag=SimpleNamespace(observe=lambda *_, **__: None)),
         later=lambda *_: None,
     )
-    job = changes.job().but(provider="apiin", tasks=[Entry(state="accepted", task_id="t")])
     now = time.time()
+    task = Entry(state="accepted", task_id="t")
+    job = changes.job().but(provider="apiin", tasks=[task], deadline=now + 3600)
     polling = poll.Poller(cast(Any, jobs)).poll(Due(job.id, 0, "apiin", now, now + until), job)
     assert polling is not None
     await polling

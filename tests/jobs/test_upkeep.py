@@ -101,5 +101,35 @@ async def test_a_clock_that_is_slewed_is_not_set(worker: Worker) -> None:
     assert await worker.state(job) == "submission_ambiguous"
 
 
+async def test_a_task_that_could_not_be_asked_after_is_not_ended_by_the_deadline(
+    worker: Worker,
+) -> None:
+    """The proxy was down over it: whoever comes back asks first. It ends where that comes to nothing."""
+    job = await worker.stored(Entry(state="accepted", task_id="t", at=worker.now), deadline=1.0)
+    await worker.passes(3 * LEASE)
+    assert await worker.state(job) == "queued"
+    await worker.passes(2)
+    assert await worker.state(job) == "provider_timeout"
+
+
+async def test_nor_is_one_whose_deadline_has_just_passed(worker: Worker) -> None:
+    await worker.passes(4 * LEASE)
+    task = Entry(state="accepted", task_id="t", at=worker.now)
+    job = await worker.stored(task, deadline=worker.now)
+    await worker.passes(3 * LEASE - 1)
+    assert await worker.state(job) == "queued"
+    await worker.passes(2)
+    assert await worker.state(job) == "provider_timeout"
+
+
+async def test_what_nobody_can_ask_after_ends_at_its_deadline(worker: Worker) -> None:
+    task = Entry(state="accepted", task_id="t", at=worker.now)
+    gone = await worker.stored(task, id="video_2", provider="gone", deadline=1.0)
+    sent = await worker.stored(Entry(state="sending", at=worker.now + LEASE), deadline=1.0)
+    await worker.passes(1)
+    assert await worker.state(gone) == "provider_not_configured"
+    assert await worker.state(sent) == "submission_ambiguous"
+
+
 def _methods(store: SqliteStore) -> dict[str, Any]:
     return {name: getattr(store, name) for name in ("overdue", "ping", "update", "get")}
