@@ -2,7 +2,7 @@
 
 done     `data` or `url` is a string; an empty text is an answer too
 failed   `type` or `status` says fail, failed or error, or there is an `error`
-pending  everything else: no body, 202, 204, null, an object that says neither, a 404 at first
+pending  everything else: no body, 202, 204, null, an object that says neither
 """
 
 from dataclasses import replace
@@ -39,8 +39,6 @@ def read(answer: Answer, call: Call) -> Task:
 
 def read_result(answer: Answer, seen: Seen) -> Task:
     """`GET /result/{taskId}`. Raises MalformedReply for one bad poll, which fails no job."""
-    if gone := openai.gone(answer, seen):
-        return gone
     if answer.body is None and answer.raw.strip() not in (b"", b"null"):
         raise MalformedReply("The gateway's answer to a poll is no JSON.")
     return _task(answer.body, seen.task_id)

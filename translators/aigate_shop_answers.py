@@ -24,7 +24,7 @@ def read(answer: Answer, call: Call) -> Task:
 
 def read_poll(answer: Answer, seen: Seen) -> Task:
     """`GET /videos/{id}` in OpenAI's shape or `GET /video/generations/{id}` in new-api's."""
-    return openai.gone(answer, seen) or _task(answer.body, seen.task_id)
+    return _task(answer.body, seen.task_id)
 
 
 def _task(body: Any, id: str | None) -> Task:

@@ -25,7 +25,6 @@ from translators.files import one_source, reference_param, sources
 from translators.looks import chunk_fits, completion_fits
 from translators.mending import mend_chunk, mend_completion
 from translators.openai_shapes import (
-    gone,
     models,
     poll_video,
     progress_of,
@@ -55,7 +54,6 @@ __all__ = [
     "VIDEO_EXTENSION",
     "chunk_fits",
     "completion_fits",
-    "gone",
     "mend_chunk",
     "mend_completion",
     "models",

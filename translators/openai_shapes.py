@@ -105,24 +105,7 @@ def read_video(answer: Answer, call: Call) -> Task:
 
 def poll_video(answer: Answer, seen: Seen) -> Task:
     """As `read_video`, of `GET /videos/{id}`."""
-    return gone(answer, seen) or _video(answer.body, seen.task_id)
-
-
-def gone(answer: Answer, seen: Seen) -> Task | None:
-    """What a poll's status alone says: a task that is not found (any more); `None` for a good answer.
-
-    A task may take half a minute to show up. Raises MalformedReply for any other status: one bad
-    poll fails no job.
-    """
-    if answer.status == 404:
-        if seen.age < 30:
-            return Task(State.QUEUED, seen.task_id)
-        message = message_in(answer.body) or "The gateway does not know this task any more."
-        fault = Fault(FaultKind.NOT_FOUND, message, certain=False)
-        return Task(State.FAILED, seen.task_id, fault=fault)
-    if not answer.ok:
-        raise MalformedReply(f"The gateway answered HTTP {answer.status} to a poll.")
-    return None
+    return _video(answer.body, seen.task_id)
 
 
 def _video(body: Any, id: str | None = None) -> Task:

@@ -176,10 +176,9 @@ class Task:
 
 @dataclass(slots=True)
 class Seen:
-    """What the poller knows when it shows a row an answer: seconds since the submit, bad polls so far."""
+    """What the poller knows when it shows a row an answer that the row does not refuse."""
 
     task_id: str
-    age: float
 
 
 @dataclass(slots=True)

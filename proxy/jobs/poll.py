@@ -83,7 +83,7 @@ class Poller:
             await self._bad(due, job, operation, waits, answer.status)
             return
         try:
-            task = operation.poll.read(answer, Seen(entry.task_id, _age(entry)))
+            task = operation.poll.read(answer, Seen(entry.task_id))
         except MalformedReply as exc:
             account.health.note(failure_of(exc))
             await self._again(due, job, f"Its last answer could not be read ({exc}).")

@@ -56,4 +56,4 @@ class Bench:
         kind, model = named or self._usual
         poll = self._row.find(Call(Capability(kind), model, {}))[1].poll
         assert poll
-        return poll.read(answered(body), Seen("t", 1.0))
+        return poll.read(answered(body), Seen("t"))

@@ -59,11 +59,11 @@ def answered(body: Any, status: int = 200) -> Answer:
     return Answer(status, {}, orjson.dumps(body), body)
 
 
-def polled(answer: Answer, age: float = 60.0) -> Task:
+def polled(answer: Answer) -> Task:
     _, operation = ROW.find(Call(Capability.IMAGE, "NanoBanana", {}))
     assert operation.poll
     assert operation.poll.paths == ("/result/{id}",)
-    return operation.poll.read(answer, Seen("t", age))
+    return operation.poll.read(answer, Seen("t"))
 
 
 def submitted(body: Any) -> Task:

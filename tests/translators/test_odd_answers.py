@@ -22,7 +22,7 @@ def read(row: str, kind: str, model: str, body: Any, *, polled: bool = False) ->
     operation = TRANSLATORS[row].find(call)[1]
     if polled:
         assert operation.poll
-        return operation.poll.read(answer, Seen("t", 1.0))
+        return operation.poll.read(answer, Seen("t"))
     assert operation.read
     return operation.read(answer, call)
 
