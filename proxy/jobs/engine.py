@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from proxy.jobs.launch import Launcher
 from proxy.jobs.outcome import files_of
-from proxy.jobs.poll import Poller
+from proxy.jobs.poll import Poller, longest_wait
 from proxy.jobs.queue import Queue
 from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.waiting import Waiting
@@ -60,6 +60,8 @@ class Jobs:
         self.redactor = runtime.redactor
         # Seconds that a submit or a poll may go without its worker's sign of life.
         self.lease = runtime.config.jobs.lease
+        # … and that a task waits for a poll at most. The clocks of workers may differ by a part of a lease.
+        self.longest = longest_wait(runtime.config) + self.lease
 
     def called(self, due: Due) -> None:
         """A gateway has called: the task is due now."""

@@ -143,7 +143,7 @@ class Poller:
             try:
                 outcome = await outcome_of(task, account, self._jobs.media, now)
             except ApiError:  # the media folder cannot be written: the gateway says it again
-                self._jobs.later(due, self.pause(entry))
+                await self._again(due, job, "Its result could not be kept here.")
                 return
             if outcome.cost is None:
                 models = job.target.partition("/")[2], job.native
@@ -189,6 +189,11 @@ def pause_at(age: float, config: Config) -> float:
     """
     pause = min(max(age / 4, config.jobs.poll_min), config.jobs.poll_max)
     return pause * random.uniform(0.9, 1.1)
+
+
+def longest_wait(config: Config) -> float:
+    """Seconds to the next poll of a task at most, whatever its gateway asks for."""
+    return max(config.jobs.poll_max * 1.1, _LONGEST_WAIT)
 
 
 def operation_of(job: Job, account: Account) -> Operation | None:

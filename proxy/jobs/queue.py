@@ -185,7 +185,13 @@ class Queue(OnLoop):
 
     async def _read(self, providers: Sequence[str], limit: int) -> Sequence[tuple[Due, Job | None]]:
         store, until = self._jobs.store, time.time() + self._jobs.lease
-        due = await store.lease(submitting=False, providers=providers, until=until, limit=limit)
+        due = await store.lease(
+            submitting=False,
+            providers=providers,
+            until=until,
+            limit=limit,
+            longest=self._jobs.longest,
+        )
         seen = [self._jobs.seen(one) for one in due]
         unseen = {one.job_id for one, job in zip(due, seen, strict=True) if job is None}
         found = await store.several(list(unseen)) if unseen else []

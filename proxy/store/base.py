@@ -8,6 +8,7 @@ idempotency keys, the counters of rate limits.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from proxy.store.document import Entry as Entry
@@ -110,12 +111,19 @@ class Store(Accounts, Protocol):
         """Jobs that are not deleted, by time (newest first unless ascending); `after` need not exist any more."""
 
     async def lease(
-        self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
+        self,
+        *,
+        submitting: bool,
+        providers: Iterable[str] | None,
+        until: float,
+        limit: int,
+        longest: float = inf,
     ) -> list[Due]:
         """Up to `limit` tasks that are due now, their time set to `until` so that nobody else gets them.
 
         `submitting`: those whose submit lease ran out, instead of those to poll. `providers`: only of
-        these; None means of all.
+        these; None means of all. `longest`: seconds beyond which no poll of a provider that is named is put off:
+        one that stands further ahead is due now, too, since the clock has been set back.
         """
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:

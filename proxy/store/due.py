@@ -1,10 +1,14 @@
 """What of a job is in the queue, and when: one rule for every store."""
 
+from collections.abc import Iterable
+
 from proxy.store.base import NOTIFY, WEBHOOKS, Job
 from proxy.store.document import ENDED, SUBMITTING
 
 SHORTEST_WAIT = 0.001  # seconds until a limit is free: a wait that rounds to 0.0 would mean "taken"
 
+
+_WEBHOOK_WAIT = 86_400.0  # seconds: longer than any between two calls of a webhook
 
 Place = tuple[str, bool, float]  # at whom, whether it is being submitted, and when it is due
 
@@ -28,3 +32,11 @@ def polled_at(job: Job) -> float | None:
         if at is not None and state not in ENDED and state not in SUBMITTING:
             soonest = at if soonest is None or at < soonest else soonest
     return soonest
+
+
+def farthest(providers: Iterable[str], now: float, longest: float) -> list[float]:
+    """For each of these, until when its polls may be due where none waits for more than `longest` seconds: what
+    stands further ahead was written before the clock was set back, and is due now."""
+    return [
+        now + (max(longest, _WEBHOOK_WAIT) if one == WEBHOOKS else longest) for one in providers
+    ]

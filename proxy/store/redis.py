@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,6 +15,7 @@ from proxy.store import redis_list_scripts as lists
 from proxy.store import redis_queue_scripts as queue
 from proxy.store import redis_scripts as scripts
 from proxy.store.base import Change, Due, Job, KeyReused, Page, StoreUnavailable, Unanswered
+from proxy.store.due import farthest
 from proxy.store.ledger import charged
 from proxy.store.money import Budget
 from proxy.store.redis_accounts import RedisAccounts, limited, over
@@ -161,13 +163,23 @@ class RedisStore(RedisAccounts):
         return Page([_job(raw) for raw in found], has_more=more == 1)
 
     async def lease(
-        self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
+        self,
+        *,
+        submitting: bool,
+        providers: Iterable[str] | None,
+        until: float,
+        limit: int,
+        longest: float = inf,
     ) -> list[Due]:
-        names = [] if providers is None else index.queue_names(providers, submitting=submitting)
-        if limit <= 0 or (providers is not None and not names):
+        known = [] if providers is None else sorted(set(providers))
+        if limit <= 0 or (providers is not None and not known):
             return []
-        kind = index.queue_name("", submitting=submitting)
-        found = await self._lane.call(queue.LEASE, kind, self._clock(), until, limit, *names)
+        kind, now = index.queue_name("", submitting=submitting), self._clock()
+        names = index.queue_names(known, submitting=submitting)
+        far = [] if longest == inf else farthest(known, now, longest)
+        found = await self._lane.call(
+            queue.LEASE, kind, now, until, limit, len(names), *names, *far
+        )
         texts = [one.decode() for one in found]
         rows = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
         return [index.due_of(*row, until) for row in rows]

@@ -2,16 +2,21 @@
 
 from proxy.store.redis_scripts import script
 
-# → {queue, "INDEX ID", AT, …}, oldest first
+# ARGV: KIND NOW UNTIL LIMIT NUMBER, so many queues (none: all of the kind), and for each the time beyond which
+# what stands there is due now (or none of them) → {queue, "INDEX ID", AT, …}, oldest first
 LEASE = script("""
-local kind, now, till, limit = unpack(ARGV, 1, 4)
-local queues = {unpack(ARGV, 5)}
+local kind, now, till, limit, number = unpack(ARGV, 1, 5)
+local queues = {unpack(ARGV, 6, 5 + number)}
+local far = {unpack(ARGV, 6 + number)}
 if #queues == 0 then queues = call('SMEMBERS', P .. 'queues') end
 local found = {}
-for _, queue in ipairs(queues) do
+for i, queue in ipairs(queues) do
   if string.sub(queue, 1, #kind) == kind then
-    local rows = call('ZRANGEBYSCORE', P .. 'due:' .. queue, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
-    for i = 1, #rows, 2 do found[#found + 1] = {tonumber(rows[i + 1]), queue, rows[i]} end
+    local name = P .. 'due:' .. queue
+    local rows = call('ZRANGEBYSCORE', name, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+    for j = 1, #rows, 2 do found[#found + 1] = {tonumber(rows[j + 1]), queue, rows[j]} end
+    local ahead = far[i] and call('ZRANGEBYSCORE', name, '(' .. far[i], '+inf', 'LIMIT', 0, limit) or {}
+    for _, member in ipairs(ahead) do found[#found + 1] = {tonumber(now), queue, member} end
   end
 end
 table.sort(found, function(a, b) return a[1] < b[1] end)

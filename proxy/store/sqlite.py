@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from proxy.store import sqlite_jobs as jobs
@@ -106,10 +107,16 @@ class SqliteStore:
         return await self._reading.call(jobs.page, query)
 
     async def lease(
-        self, *, submitting: bool, providers: Iterable[str] | None, until: float, limit: int
+        self,
+        *,
+        submitting: bool,
+        providers: Iterable[str] | None,
+        until: float,
+        limit: int,
+        longest: float = inf,
     ) -> list[Due]:
         names = None if providers is None else sorted(set(providers))
-        wanted = queue.Wanted(submitting, names, self._clock(), limit)
+        wanted = queue.Wanted(submitting, names, self._clock(), limit, longest)
         return await self._writing.call(queue.lease, wanted, until)
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:

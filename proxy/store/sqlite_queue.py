@@ -4,11 +4,12 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 """
 
 from collections.abc import Iterable, Iterator
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
 from proxy.store.base import Due, Job
-from proxy.store.due import SHORTEST_WAIT, queued
+from proxy.store.due import SHORTEST_WAIT, farthest, queued
 from proxy.store.sqlite_connection import Connection
 
 HITS = ("hits", "bucket")  # a table, and what its rows are told apart by
@@ -16,16 +17,21 @@ _PLACE = (
     "INSERT INTO queue (job_id, idx, provider, submitting, at) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET provider = excluded.provider, submitting = excluded.submitting"
 )
+_AHEAD = (
+    "SELECT job_id, idx, provider, ? FROM queue"
+    " WHERE submitting = ? AND provider = ? AND at > ? ORDER BY at LIMIT ?"
+)
 _PLACE_AND_TIME = f"{_PLACE}, at = excluded.at"
 
 
 class Wanted(NamedTuple):
-    """Which tasks a worker asks for; `providers`: None means of all."""
+    """Which tasks a worker asks for; `providers`: None means of all. `longest`: see `Store.lease`."""
 
     submitting: bool
     providers: list[str] | None
     now: float
     limit: int
+    longest: float
 
 
 def follow(db: Connection, old: Job | None, new: Job) -> None:
@@ -57,10 +63,14 @@ def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
         "SELECT job_id, idx, provider, at FROM queue"
         " WHERE submitting = ? AND provider = ? AND at <= ? ORDER BY at LIMIT ?"
     )
-    submitting = int(wanted.submitting)
+    submitting, now, limit = int(wanted.submitting), wanted.now, wanted.limit
     rows: list[tuple[str, int, str, float]] = []
-    for provider in providers:  # one seek each: another one's long queue costs nothing
-        rows += db.execute(sql, (submitting, provider, wanted.now, wanted.limit))
+    far = farthest(providers, now, wanted.longest)
+    for provider, latest in zip(providers, far, strict=True):
+        # One seek each, and one for what is too far ahead: another one's long queue costs nothing.
+        rows += db.execute(sql, (submitting, provider, now, limit))
+        if latest < inf:
+            rows += db.execute(_AHEAD, (now, submitting, provider, latest, limit))
     rows.sort(key=itemgetter(3))
     del rows[wanted.limit :]
     due = [Due(*row, until) for row in rows]

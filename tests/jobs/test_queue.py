@@ -22,6 +22,7 @@ class Kept:
 
     def __init__(self, told: dict[str, Job], *, connections: int = 100) -> None:
         self.lease = LEASE
+        self.longest = 80.0
         config = SimpleNamespace(max_concurrency=connections)
         self.accounts = {"apiin": SimpleNamespace(config=config)}
         self.config = SimpleNamespace(jobs=SimpleNamespace(poll_max=10.0))
@@ -317,6 +318,7 @@ async def test_a_job_of_which_one_task_may_be_known_no_more_is_read_for_that_one
         store=SimpleNamespace(lease=lease, several=several),
         seen=lambda one: known if one.index == 1 else None,
         lease=20.0,
+        longest=80.0,
     )
     queue = Queue(cast(Any, jobs), cast(Any, None))
     found = await queue._read(["apiin"], 10)

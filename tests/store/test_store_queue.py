@@ -9,9 +9,9 @@ def ids(due: list[Due]) -> list[tuple[str, int]]:
     return [(one.job_id, one.index) for one in due]
 
 
-async def poll(store, clock, limit=100, providers=None, lease=20.0):
+async def poll(store, clock, limit=100, providers=None, lease=20.0, **more):
     return await store.lease(
-        submitting=False, providers=providers, until=clock.now + lease, limit=limit
+        submitting=False, providers=providers, until=clock.now + lease, limit=limit, **more
     )
 
 
@@ -59,6 +59,36 @@ async def test_only_of_the_providers_asked_for(store, make, clock):
     assert await poll(store, clock, providers=["x"]) == []
     assert {one.provider for one in await poll(store, clock, providers=iter(["a", "a"]))} == {"a"}
     assert {one.provider for one in await poll(store, clock)} == {"b", "c"}
+
+
+async def test_what_is_further_ahead_than_any_wait_is_due_now(store, make, clock):
+    """Its time is one of before the clock was set back."""
+    late = await store.create(make.polled(clock.now + 3600))
+    await store.create(make.polled(clock.now + 80))
+    await store.create(make.polled(clock.now + 3600, provider="other"))
+    due = await store.create(make.polled(clock.now - 1))
+    wanted = {"providers": ["nobody", "onysoft"], "longest": 80.0}
+    assert ids(await poll(store, clock, limit=1, **wanted)) == [(due.id, 0)]
+    [found] = await poll(store, clock, **wanted)
+    assert (found.job_id, found.at) == (late.id, clock.now)
+    assert await poll(store, clock, **wanted) == []
+    clock.now += 20
+    assert set(ids(await poll(store, clock, **wanted))) == {(due.id, 0), (late.id, 0)}
+
+
+async def test_a_webhook_may_wait_for_longer_than_any_poll(store, make, clock):
+    job = await store.create(make(tasks=[Entry(state="completed")]))
+    await store.update(job.id, lambda job: replace(job, notify_at=clock.now + 14 * 3600))
+    wanted = {"providers": ["onysoft", WEBHOOKS], "longest": 80.0}
+    assert await poll(store, clock, **wanted) == []
+    clock.now -= 11 * 3600
+    assert await poll(store, clock, **wanted) == [Due(job.id, NOTIFY, WEBHOOKS)]
+
+
+async def test_no_submit_is_an_orphan_for_standing_far_ahead(store, make, clock):
+    """A replica whose clock is ahead may be sending it."""
+    await store.create(make(tasks=[Entry(at=clock.now + 3600)]))
+    assert await orphans(store, clock) == []
 
 
 async def test_a_limit_of_none_leases_none(store, make, clock):
