@@ -129,10 +129,11 @@ class Jobs:
         """A task whose lease this worker has, though it is not due yet."""
         self._queue.keep(due)
 
-    def keeps(self, job_id: str, seconds: float) -> bool:
+    def keeps(self, due: Due, seconds: float) -> bool:
         """Whether a task that is due in so many seconds is not left to others meanwhile: its client waits here,
-        and the rest of the lease is long enough for the poll."""
-        return seconds <= self.lease / 4 and self._waiting.waits(job_id)
+        the rest of the lease is long enough for the poll, and there is room for it here."""
+        near = seconds <= self.lease / 4 and self._waiting.waits(due.job_id)
+        return near and self._queue.shares(due.provider)
 
     def told(self, job_id: str) -> Job | None:
         """A job that is waited for here, as it was last told of."""

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 _LAST = 2.0  # seconds that polls have to end in when the proxy stops
-_PARALLEL = 200
-_SHARE = 50  # polls at one provider at a time: one that hangs does not keep the others waiting
+_SHARE = 50  # polls at one provider at a time, whatever the others do: one that hangs keeps none of them waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
 Work = Callable[[Due, Job | None], Awaitable[None] | None]
@@ -36,7 +35,6 @@ class Queue(OnLoop):
         self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._again: set[tuple[str, int]] = set()  # those that are due again at once
         self._busy: defaultdict[str, int] = defaultdict(int)
-        self._leasing = 0  # places that are free for what the store is just asked for
         self._ahead = Ahead(self._room, self._begin, lambda due: self._postpone(due, due.at))
         self._ours: defaultdict[str, int] = defaultdict(int)  # kept ones that are being polled
         self._others: set[str] = set()  # providers of what the store gave out last
@@ -54,7 +52,7 @@ class Queue(OnLoop):
         """What we have leased is due again in so many seconds: kept here or, for others too, in the store, which
         is written with the next round. Should that fail, its lease runs out."""
         now = time.time()
-        if self._stopping or due.index == NOTIFY or not self._jobs.keeps(due.job_id, seconds):
+        if self._stopping or due.index == NOTIFY or not self._jobs.keeps(due, seconds):
             self._postpone(due, now + seconds)
             return
         at, lease = now + seconds, self._jobs.lease
@@ -63,6 +61,11 @@ class Queue(OnLoop):
             until = now + lease
             self._postpone(due, until)
         self._ahead.keep(Due(due.job_id, due.index, due.provider, at, until))
+
+    def shares(self, provider: str) -> bool:
+        """Whether there is room for kept tasks of it beside those of the store. One place alone is the store's: a
+        kept task would only wait for it in vain."""
+        return self._most(provider) > 1
 
     def keep(self, due: Due) -> None:
         """A task whose lease is ours, and which is due in a moment."""
@@ -121,25 +124,19 @@ class Queue(OnLoop):
 
     async def _round(self) -> float:
         """Start what is due; the seconds until there is more to do."""
-        room = min(_SHARE, _PARALLEL - len(self._under_way))
-        if room <= 0:
-            await self._postponed()
-            return _IDLE
         names = (*self._jobs.accounts, WEBHOOKS)
         providers = [name for name in names if self._busy[name] < self._most(name)]
         self._left_out = frozenset(names).difference(providers)
         postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
-        self._leasing = room
         try:
-            due = await self._leased(providers, room)
+            due = await self._leased(providers, _SHARE)
         finally:
-            self._leasing = 0
             await postponing
         self._others = {one.provider for one, _ in due}
         for one, job in due:
             self._ahead.taken(one)  # whose lease has run out, then
             self._start(one, job)
-        if len(due) == room:
+        if len(due) == _SHARE:
             return 0.0
         following = await self._jobs.store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
@@ -166,10 +163,7 @@ class Queue(OnLoop):
         """For a kept task: all places but one, or half of them where others are due in the store, too."""
         most = self._most(provider)
         ours = most // 2 if provider in self._others else most - 1
-        if self._busy[provider] >= most or self._ours[provider] >= ours:
-            return False
-        under_way = len(self._under_way) + self._leasing
-        return under_way < _PARALLEL and sum(self._ours.values()) < _PARALLEL // 2
+        return self._busy[provider] < most and self._ours[provider] < ours
 
     async def _leased(
         self, providers: Sequence[str], limit: int
@@ -234,7 +228,7 @@ class Queue(OnLoop):
             self._left(due, kept)
 
     def _left(self, due: Due, kept: bool) -> None:
-        if due.provider in self._left_out or len(self._under_way) > _PARALLEL - _SHARE:
+        if due.provider in self._left_out:
             self._wake.set()
         place = due.job_id, due.index
         del self._under_way[place]

@@ -205,7 +205,7 @@ class Submitter:
         cost = dollars(task.cost, account)
         now = time.time()
         due = Due(job_id, index, account.name, now + pause, now + self._jobs.lease)
-        keeps = self._jobs.keeps(job_id, pause)
+        keeps = self._jobs.keeps(due, pause)
         change = transitions.accepted(
             index,
             task.id,

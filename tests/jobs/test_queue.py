@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,13 +19,14 @@ LEASE = 20.0
 
 
 class Kept:
-    """A queue of one provider whose store has nothing to give out; `told`: the jobs that are waited for here."""
+    """A queue of some providers whose store has nothing to give out; `told`: the jobs that are waited for here."""
 
     def __init__(self, told: dict[str, Job], *, connections: int = 100) -> None:
         self.lease = LEASE
         self.longest = 80.0
         config = SimpleNamespace(max_concurrency=connections)
-        self.accounts = {"apiin": SimpleNamespace(config=config)}
+        names = ("apiin", *"123456")
+        self.accounts = {name: SimpleNamespace(config=config) for name in names}
         self.config = SimpleNamespace(jobs=SimpleNamespace(poll_max=10.0))
         self.store = self
         self.postponed: dict[str, float] = {}
@@ -34,21 +36,17 @@ class Kept:
         self.ending = asyncio.Event()
         self.away = False
         self.refused = 0
-        self.leasing = False
         self.due: list[Due] = []
-        self.leased = asyncio.Event()
-        self.leased.set()
         self.queue = Queue(cast(Any, self), self._poll)
 
-    def keeps(self, job_id: str, seconds: float) -> bool:
-        return self.told(job_id) is not None and seconds <= LEASE / 4
+    def keeps(self, due: Due, seconds: float) -> bool:
+        near = self.told(due.job_id) is not None and seconds <= LEASE / 4
+        return near and self.queue.shares(due.provider)
 
     def report(self, exc: BaseException, doing: str) -> None:
         raise AssertionError(doing) from exc
 
     async def lease_of(self, **_: Any) -> list[Due]:
-        self.leasing = not self.leased.is_set()
-        await self.leased.wait()
         due, self.due = self.due, []
         return due
 
@@ -191,45 +189,34 @@ async def test_a_kept_task_that_waits_for_too_long_has_its_turn_by_the_store(
         assert kept.postponed == {due.job_id: due.at for due in dues[1:]}
 
 
-async def test_where_one_poll_is_all_there_is_room_for_the_store_has_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("proxy.jobs.ahead._TURN", 0.05)
-    async with running(Kept({"a": changes.job()}, connections=2)) as kept:
-        kept.queue.keep(due_in(0))
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_where_one_poll_is_all_there_is_room_for_the_store_has_it(connections: int) -> None:
+    """At once: who kept it would wait for a place that is left to the store."""
+    async with running(Kept({"a": changes.job()}, connections=connections)) as kept:
+        due = due_in(0)
+        kept.queue.later(due, 0.5)
+        assert [one for one, _ in kept.queue._later] == [due]
         await becoming(lambda: kept.postponed)
         assert not kept.polled
 
 
-async def test_kept_tasks_leave_room_for_what_the_store_is_just_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("proxy.jobs.queue._PARALLEL", 4)
-    monkeypatch.setattr("proxy.jobs.queue._SHARE", 3)
-    monkeypatch.setattr("proxy.jobs.ahead._TURN", 0.1)
-    told = dict.fromkeys([*"abcd"], changes.job())
-    async with running(Kept(told)) as kept:
-        kept.leased.clear()
-        kept.queue.wake()
-        await becoming(lambda: kept.leasing)
-        for name in told:
-            kept.queue.keep(due_in(0, name))
-        await becoming(lambda: kept.polled)
-        assert len(kept.polled) == 1
-        kept.leased.set()
-        await becoming(lambda: len(kept.polled) + len(kept.postponed) == 4)
-        assert len(kept.polled) <= 2
-
-
-async def test_what_is_postponed_is_written_without_room_for_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with running(Kept({"a": changes.job()})) as kept:
-        kept.queue.keep(due_in(0))
-        await becoming(lambda: kept.polled)
-        monkeypatch.setattr("proxy.jobs.queue._PARALLEL", 1)
-        kept.queue.later(due_in(0, "b"), LEASE)
-        await becoming(lambda: kept.postponed)
+@pytest.mark.parametrize("by_the_store", [True, False])
+async def test_however_many_providers_hang_another_is_polled(by_the_store: bool) -> None:
+    names = [f"{provider}-{number}" for provider in "123456" for number in range(60)]
+    kept = Kept(dict.fromkeys([*names, "a"], changes.job()))
+    hanging = [replace(due_in(0, name), provider=name[0]) for name in names]
+    async with running(kept):
+        for due in hanging:
+            kept.queue.keep(due)
+        await becoming(lambda: len(kept.polled) == 6 * 49)
+        due = due_in(0)
+        if by_the_store:
+            kept.due = [due]
+            kept.queue.wake()
+        else:
+            kept.queue.keep(due)
+        await becoming(lambda: due in [one for one, _ in kept.polled])
+        assert "a" not in kept.postponed  # it did not wait for its turn in vain
 
 
 async def test_a_lease_that_could_not_be_drawn_out_is_not_believed_in() -> None:
