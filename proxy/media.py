@@ -20,7 +20,6 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,13 +28,7 @@ from proxy.disk import blocks, on_disk, open_file, read_span, unlink
 from proxy.driver import Driver
 from proxy.errors import ApiError
 from proxy.links import download, fetched, gone, too_large
-from proxy.ranges import (
-    Body,
-    Span,
-    parse_range,
-    relayed,
-    wanted,
-)
+from proxy.ranges import Body, Span, parse_range, relay, wanted
 from proxy.room import Room
 from proxy.sniff import HEAD, extension, sniff, told, type_of
 from proxy.writable import Writable
@@ -164,25 +157,6 @@ class Media:
         body = read_span(file, span or Span(0, status.st_size))
         return Body(body, close, headers, span or status.st_size)
 
-    async def relay(
-        self,
-        upstream: httpx.Response,
-        request: Request,
-        *,
-        mime: str | None = None,
-        filename: str | None = None,
-    ) -> Response:
-        """A file server's 200 or 206 as our own answer, in constant memory; closes it in any case.
-
-        A range that the server ignored is cut out here; only where its place depends on a size that
-        the server does not tell, the client gets the whole. Raises ApiError 416 or 502, or Lost.
-        """
-        try:
-            return await relayed(upstream, request, mime, filename)
-        except BaseException:
-            await upstream.aclose()
-            raise
-
     async def content(
         self,
         driver: Driver,
@@ -203,7 +177,7 @@ class Media:
         valid = "if-range" not in request.headers and parse_range(span, _ANY_SIZE)
         headers = {"range": span} if span and isinstance(valid, Span) else None
         upstream = await fetched(driver, asset, account, headers)
-        return await self.relay(upstream, request, mime=asset.get("mime"), filename=filename)
+        return await relay(upstream, request, asset.get("mime"), filename)
 
     async def keep(
         self, driver: Driver, asset: Mapping[str, Any], account: Account | None

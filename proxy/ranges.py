@@ -158,14 +158,22 @@ async def peek(stream: AsyncIterator[bytes], least: int) -> tuple[bytes, AsyncIt
     return head, _these(head, stream)
 
 
-async def relayed(
+async def relay(
+    upstream: httpx.Response, request: Request, mime: str | None = None, filename: str | None = None
+) -> Body:
+    """A file server's 200 or 206 as our answer, in constant memory. Raises ApiError 416 or 502, or Lost; it is
+    closed in any case. A range that it ignored is cut out, unless its place depends on a size that nobody tells.
+    """
+    try:
+        return await _relayed(upstream, request, mime, filename)
+    except BaseException:
+        await upstream.aclose()
+        raise
+
+
+async def _relayed(
     upstream: httpx.Response, request: Request, mime: str | None, filename: str | None
 ) -> Body:
-    """A file server's 200 or 206 as our answer, which closes it.
-
-    A range that the server ignored is cut out of its 200.
-    Raises ApiError 416 or 502, or Lost; then the caller closes.
-    """
     size, part = length_of(upstream), parse_part(upstream.headers.get("content-range"))
     if upstream.status_code != 206:
         part = None

@@ -26,7 +26,7 @@ from proxy.disk import BLOCK
 from proxy.driver import Driver
 from proxy.errors import ApiError, Lost, Unreachable
 from proxy.media import Media
-from proxy.ranges import AHEAD
+from proxy.ranges import AHEAD, relay
 from translators import TRANSLATORS
 
 MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
@@ -425,8 +425,8 @@ class TestResponse:
 
 
 class TestRelay:
-    async def relayed(self, media: Media, answer: httpx.Response, request: Request) -> Sent:
-        response = await media.relay(answer, request, filename="video_1")
+    async def relayed(self, answer: httpx.Response, request: Request) -> Sent:
+        response = await relay(answer, request, filename="video_1")
         got = await sent(response, request)
         assert closed(answer)
         return got
@@ -442,7 +442,7 @@ class TestRelay:
             content_disposition="attachment; filename=evil.html",
             cache_control="public",
         )
-        got = await self.relayed(media, answer, asked())
+        got = await self.relayed(answer, asked())
         assert (got.status, got.body) == (200, VIDEO)
         assert max(map(len, got.chunks)) == 1000
         assert got.headers == {
@@ -460,7 +460,7 @@ class TestRelay:
     async def test_a_range_that_the_server_ignored(
         self, media: Media, header: str, start: int, stop: int
     ) -> None:
-        got = await self.relayed(media, upstream(), asked(range=header))
+        got = await self.relayed(upstream(), asked(range=header))
         assert (got.status, got.body) == (206, VIDEO[start:stop])
         assert got.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(VIDEO)}"
         assert got.headers["content-length"] == str(stop - start)
@@ -468,7 +468,7 @@ class TestRelay:
 
     async def test_a_range_that_the_server_knows(self, media: Media) -> None:
         answer = upstream(VIDEO[10:20], 206, content_range=f"bytes 10-19/{len(VIDEO)}")
-        got = await self.relayed(media, answer, asked(range="bytes=10-19"))
+        got = await self.relayed(answer, asked(range="bytes=10-19"))
         assert (got.status, got.body) == (206, VIDEO[10:20])
         assert got.headers["content-range"] == f"bytes 10-19/{len(VIDEO)}"
         assert got.headers["content-length"] == "10"
@@ -484,13 +484,13 @@ class TestRelay:
     async def test_a_part_of_nobody_knows_what(self, media: Media, headers: dict[str, str]) -> None:
         answer = upstream(b"0123456789", 206, **headers)
         with refused(502, "provider_error"):
-            await media.relay(answer, asked(range="bytes=0-9"))
+            await relay(answer, asked(range="bytes=0-9"))
         assert closed(answer)
 
     async def test_a_range_outside(self, media: Media) -> None:
         answer = upstream()
         with refused(416, "range_not_satisfiable") as caught:
-            await media.relay(answer, asked(range="bytes=999999-"))
+            await relay(answer, asked(range="bytes=999999-"))
         assert caught.value.headers == {"content-range": f"bytes */{len(VIDEO)}"}
         assert closed(answer)
 
@@ -509,14 +509,14 @@ class TestRelay:
         self, media: Media, header: str | None, status: int, start: int, stop: int | None, told: Any
     ) -> None:
         request = asked(range=header) if header else asked()
-        got = await self.relayed(media, upstream(pieces(VIDEO)), request)
+        got = await self.relayed(upstream(pieces(VIDEO)), request)
         assert (got.status, got.body) == (status, VIDEO[start:stop])
         assert got.headers.get("content-range") == told
         assert ("content-length" in got.headers) == (status == 206)
 
     async def test_an_unknown_size_that_ends_before(self, media: Media) -> None:
         with refused(416, "range_not_satisfiable") as caught:
-            await media.relay(upstream(pieces(VIDEO)), asked(range="bytes=99999-100000"))
+            await relay(upstream(pieces(VIDEO)), asked(range="bytes=99999-100000"))
         assert caught.value.headers == {}
 
     async def test_constant_memory(self, media: Media) -> None:
@@ -529,33 +529,33 @@ class TestRelay:
         size = 1 << 40
         answer = upstream(endless(), content_length=str(size))
         request = asked(range="bytes=500000-599999")
-        got = await self.relayed(media, answer, request)
+        got = await self.relayed(answer, request)
         assert len(got.body) == 100_000 and max(map(len, got.chunks)) <= 1000
         assert isinstance(answer.stream, Stream) and answer.stream.taken <= 601
 
     async def test_if_range_by_the_server_s_etag(self, media: Media) -> None:
         for condition, status in (('"up"', 206), ('"other"', 200)):
             request = asked(range="bytes=0-9", if_range=condition)
-            assert (await self.relayed(media, upstream(etag='"up"'), request)).status == status
+            assert (await self.relayed(upstream(etag='"up"'), request)).status == status
 
     async def test_compressed_unasked(self, media: Media) -> None:
         answer = upstream(gzip.compress(VIDEO), content_encoding="gzip", etag='"zip"')
-        got = await self.relayed(media, answer, asked())
+        got = await self.relayed(answer, asked())
         assert got.body == VIDEO
         assert not {"content-length", "content-encoding", "etag"} & got.headers.keys()
 
     async def test_head(self, media: Media) -> None:
-        got = await self.relayed(media, upstream(), asked("HEAD"))
+        got = await self.relayed(upstream(), asked("HEAD"))
         assert (got.body, got.headers["content-length"]) == (b"", str(len(VIDEO)))
 
     async def test_a_page_instead_of_the_file(self, media: Media) -> None:
         answer = upstream(b"<html>Sorry</html>", content_type="text/html")
         with refused(502, "malformed_response"):
-            await media.relay(answer, asked())
+            await relay(answer, asked())
         assert closed(answer)
 
     async def test_a_video_called_a_page(self, media: Media) -> None:
-        got = await self.relayed(media, upstream(content_type="text/html"), asked())
+        got = await self.relayed(upstream(content_type="text/html"), asked())
         assert got.headers["content-type"] == "video/mp4"
 
     @pytest.mark.parametrize("how", ["raises", "ends", "goes on"])
@@ -568,7 +568,7 @@ class TestRelay:
             body += [VIDEO] * 2
         answer = upstream(body, content_length=str(len(VIDEO)))
         request = asked(range=header) if header and how != "goes on" else asked()
-        response = await media.relay(answer, request)
+        response = await relay(answer, request)
         with pytest.raises(Lost):
             await sent(response, request)
         assert closed(answer)
@@ -576,7 +576,7 @@ class TestRelay:
     async def test_cut_off_before_anything_came(self, media: Media) -> None:
         answer = upstream([httpx.ReadTimeout("slow")], content_length="10")
         with pytest.raises(Lost) as caught:
-            await media.relay(answer, asked())
+            await relay(answer, asked())
         assert caught.value.timed_out and closed(answer)
 
 
@@ -611,7 +611,7 @@ class TestConnection:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
-            await (await media.relay(answers.pop(0), request))(scope, receive, send)
+            await (await relay(answers.pop(0), request))(scope, receive, send)
 
         async with serving(app) as url, httpx.AsyncClient(trust_env=False) as client:
             for _ in range(2):
@@ -625,7 +625,7 @@ class TestConnection:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
-            await (await media.relay(answer, request))(scope, receive, send)
+            await (await relay(answer, request))(scope, receive, send)
 
         async with serving(app) as url, httpx.AsyncClient(trust_env=False) as client:
             async with client.stream("GET", url) as got:

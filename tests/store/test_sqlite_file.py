@@ -169,7 +169,7 @@ def operations(make) -> dict[str, Operation]:
         return lambda db: sqlite_jobs.page(db, query)
 
     def lease(providers, submitting):
-        wanted = sqlite_queue.Wanted(submitting, providers, 9e9, 100)
+        wanted = sqlite_queue.Wanted(submitting, providers, 8e9, 100, 60.0)
         return lambda db: sqlite_queue.lease(db, wanted, 9e9)
 
     return {
