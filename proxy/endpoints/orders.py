@@ -230,9 +230,13 @@ def _as_source(value: Any) -> Any:
 
 def _asked(wish: Wish) -> dict[str, str]:
     """The size and the seconds that hold for a job, as far as they are plain."""
-    params = {**wish.ask.defaults, **wish.resolved.said(wish.ask.params)}
-    plain = {name: params.get(name) for name in ("size", "seconds")}
-    return {name: str(one) for name, one in plain.items() if isinstance(one, str | int | float)}
+    said, route, usual = wish.ask.params, wish.resolved.params, wish.ask.defaults
+    found: dict[str, str] = {}
+    for name in ("size", "seconds"):
+        one = said.get(name, route.get(name, usual.get(name)))
+        if isinstance(one, (str, int, float)):
+            found[name] = str(one)
+    return found
 
 
 def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:
