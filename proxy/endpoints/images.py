@@ -140,8 +140,9 @@ async def _images(request: Request, job: Job, shape: str) -> list[JSON]:
             if shape == "url":
                 made.append({"url": await link(request, job, asset)})
             else:
-                data, _ = await _loaded(request, job, asset, patient=not lost)
-                made.append({"b64_json": _base64(data)})
+                loading = _loaded(request, job, asset, patient=not lost)
+                # By no name of ours: beside what is made of it, it would be held as well.
+                made.append({"b64_json": _base64((await loading)[0])})
         except ApiError as exc:
             lost = lost or [exc]
     if not made:
