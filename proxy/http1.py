@@ -27,9 +27,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._large = False  # the request's body may still be on its way when its answer is there
-        self.below: asyncio.WriteTransport | None = (
-            None  # what carries TLS, which itself holds nothing back
-        )
+        # What carries TLS, which itself holds nothing back.
+        self.below: asyncio.WriteTransport | None = None
         self.since = 0.0  # loop time at which it fell idle
         self.idle = 0.0  # seconds that it was when its request was sent
         self.age = KEEPALIVE  # seconds that it may be

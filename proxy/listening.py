@@ -20,11 +20,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         # At once: until then another process could have the same address, and one of both would fail later.
         listener.listen(BACKLOG)
-    except (
-        OSError,
-        ValueError,
-        OverflowError,
-    ) as exc:  # no address at all: a host with a NUL, port 70000
+    except (OSError, ValueError, OverflowError) as exc:
+        # The last two where it is no address at all: a host with a NUL, port 70000.
         listener.close()
         raise ConfigError([f"{url_of(host, port)} cannot be listened on: {exc}"]) from exc
     listener.set_inheritable(True)

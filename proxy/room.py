@@ -18,9 +18,8 @@ from typing import Final
 
 from proxy.disk import unlink
 
-_SHARE: Final = (
-    16  # workers that may each use up what they keep for themselves before it is too much
-)
+# Workers that may each use up what they keep for themselves before it is too much.
+_SHARE: Final = 16
 _EVERY: Final = 600.0  # seconds: others may have used more, and dead writers leave their files
 _DEAD: Final = 3600.0  # seconds after which an unfinished file has no writer any more
 # Seconds that a result waits for its client: longer than a client waits for all pictures of one request.

@@ -230,10 +230,10 @@ def _as_source(value: Any) -> Any:
 
 def _asked(wish: Wish) -> dict[str, str]:
     """The size and the seconds that hold for a job, as far as they are plain."""
-    said, route, usual = wish.ask.params, wish.resolved.params, wish.ask.defaults
+    said, usual = wish.resolved.said(wish.ask.params), wish.ask.defaults
     found: dict[str, str] = {}
     for name in ("size", "seconds"):
-        one = said.get(name, route.get(name, usual.get(name)))
+        one = said.get(name, usual.get(name))
         if isinstance(one, (str, int, float)):
             found[name] = str(one)
     return found
