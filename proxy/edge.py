@@ -2,16 +2,18 @@
 
 import logging
 import traceback
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from itertools import starmap
+from typing import Any, NamedTuple
 
 import orjson
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.delivery import deliver
-from proxy.errors import INVALID, ApiError, internal, invalid, not_found, to_api_error
+from proxy.errors import ApiError, internal, to_api_error
 from proxy.exchange import Exchange
 from proxy.service import Service
 from proxy.store.money import Rates
@@ -28,22 +30,35 @@ class BrokenOff(Exception):
     """The answer had begun when it failed: all that is left is to break it off."""
 
 
+class Served(NamedTuple):
+    """Who answers a request. `name`: in metrics, usage, traces and the access log; `params`: of its path."""
+
+    name: str
+    answer: Callable[[Request], Awaitable[Response]]
+    params: Mapping[str, Any]
+
+
 class Edge:
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
+    """`served`: who answers which request; `otherwise`: whom the server tells of its start and end."""
+
+    def __init__(
+        self, service: Service, served: Callable[[Scope], Served], *, otherwise: ASGIApp
+    ) -> None:
         self._service = service
+        self._served = served
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        exchange = scope["anygate"] = Exchange(self._service)
+            return await self._otherwise(scope, receive, send)
+        served = self._served(scope)
+        exchange = scope["anygate"] = Exchange(self._service, endpoint=served.name)
 
         async def answer(message: Message) -> None:
             if exchange.place is not None and exchange.place.ends_with(message):
                 await self._service.limiter.leave(exchange)
             if message["type"] == "http.response.start":
-                exchange.status, exchange.first_byte = message["status"], exchange.age
-                message["headers"] = [*message["headers"], *_headers(exchange)]
+                _begin(exchange, message)
                 await send(message)
             elif exchange.delivers is None:
                 await send(message)
@@ -53,7 +68,7 @@ class Edge:
         try:
             if (rates := self._admit(scope, exchange)) is not None:
                 await self._service.limiter.enter(exchange, rates)
-            await self._app(scope, receive, answer)
+            await _respond(served, scope, receive, answer)
         except (ClientGone, ClientDisconnect):
             exchange.status = exchange.status or 499
         except Exception as exc:
@@ -89,12 +104,18 @@ class Edge:
             tell(exc, exchange)  # it is logged; the answer is out, and its place must be given back
 
 
+async def _respond(served: Served, scope: Scope, receive: Receive, send: Send) -> None:
+    scope["path_params"] = served.params
+    response = await served.answer(Request(scope, receive, send))
+    await response(scope, receive, send)
+
+
 def tell(exc: Exception, exchange: Exchange) -> ApiError:
     """What a client is told of an exception, without keys. One that is our own fault is logged."""
     redactor = exchange.service.runtime.redactor
     if exchange.tally is not None:
         exchange.tally.failed = True
-    error = _from_http(exc) if isinstance(exc, HTTPException) else to_api_error(exc)
+    error = to_api_error(exc)
     if error is None:
         trace = "".join(traceback.format_exception(exc))
         faults.error("%s: %s", exchange.id, redactor.text(trace))
@@ -105,23 +126,16 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
     return error
 
 
-def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
-    """What every answer has, whoever made it."""
-    return [(b"x-request-id", exchange.id.encode()), *starmap(_raw, exchange.headers.items())]
+def _begin(exchange: Exchange, message: Message) -> None:
+    """An answer begins, with what each has, whoever made it."""
+    exchange.status, exchange.first_byte = message["status"], exchange.age
+    its_id = b"x-request-id", exchange.id.encode()
+    message["headers"] = [*message["headers"], its_id, *starmap(_raw, exchange.headers.items())]
 
 
 @lru_cache(maxsize=1024)
 def _raw(name: str, value: str) -> tuple[bytes, bytes]:
     return name.encode(), _safe(value)
-
-
-def _from_http(exc: HTTPException) -> ApiError:
-    if exc.status_code == 405:
-        message = "Method not allowed for this path."
-        return ApiError(405, INVALID, "method_not_allowed", message, headers=exc.headers)
-    if exc.status_code == 404:
-        return not_found("Unknown request URL. See GET /v1/models for what is here.")
-    return invalid(str(exc.detail))
 
 
 async def _send_error(error: ApiError, send: Send) -> None:

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from proxy.app import ROUTES
 from proxy.cli import app
 from proxy.config import SECTIONS, Config, parse
 from proxy.metrics import Metrics
+from proxy.routes import ROUTES
 from tests.harness import Proxy
 from translators import TRANSLATORS
 

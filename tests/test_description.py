@@ -11,10 +11,10 @@ import schemathesis
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from proxy.app import ROUTES
 from proxy.description import description
 from proxy.description.errors import CODES
 from proxy.endpoints.jobs import KINDS
+from proxy.routes import ROUTES
 from tests import openapi
 from tests.described import ASKED, fits
 from tests.fuzzing import examples

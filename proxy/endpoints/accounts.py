@@ -30,7 +30,6 @@ _TIMEOUT = 15.0  # seconds that a gateway may take to answer such a question
 async def listed(request: Request) -> Response:
     """GET /v1/providers: `{object: "list", data: [{id, object: "provider", translator, base_url, health, …}]}`."""
     exchange = exchange_of(request)
-    exchange.endpoint = "providers"
     runtime = exchange.service.runtime
     found = [one for one in runtime.accounts.values() if _reaches(exchange.client, one, runtime)]
     data = [{**_shown(one), "health": _health(exchange.client, one, runtime)} for one in found]
@@ -68,7 +67,6 @@ async def prices(request: Request) -> Response:
 
 
 def _account(exchange: Exchange, name: str) -> Account:
-    exchange.endpoint = "providers"
     runtime = exchange.service.runtime
     account = runtime.accounts.get(name)
     if account is None or not _reaches(exchange.client, account, runtime):

@@ -58,7 +58,6 @@ async def speech(request: Request) -> Response:
     Raises ApiError and TranslationError.
     """
     exchange = exchange_of(request)
-    exchange.endpoint = "speech"
     runtime = exchange.service.runtime
     params = await read_json(request, runtime.max_body)
     resolved = runtime.router.resolve(params.get("model"), Capability.SPEECH, exchange.client)
@@ -97,7 +96,6 @@ async def transcribe(request: Request) -> Response:
     gateway says language and duration. Raises ApiError and TranslationError.
     """
     exchange = exchange_of(request)
-    exchange.endpoint = "transcriptions"
     runtime = exchange.service.runtime
     params = await read_params(request, runtime.max_body)
     capability = Capability.TRANSCRIPTION

@@ -14,7 +14,6 @@ from translators.core import Capability, Params
 
 async def chat(request: Request) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "chat"
     runtime = exchange.service.runtime
     params = await read_json(request, runtime.max_body)
     _check(params)

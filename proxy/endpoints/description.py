@@ -13,7 +13,6 @@ from proxy.exchange import exchange_of
 async def described(request: Request) -> Response:
     """Without a key: nothing in it is of this installation but whether clients need one."""
     exchange = exchange_of(request)
-    exchange.endpoint = "description"
     keys = exchange.service.runtime.config.keys is not None
     return Response(_written(keys=keys), media_type="application/json")
 

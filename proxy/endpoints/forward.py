@@ -41,7 +41,7 @@ class Shape(Enum):
 
 
 def _endpoint(
-    name: str, capability: Capability, *needs: str, shape: Shape = Shape.JSON
+    capability: Capability, *needs: str, shape: Shape = Shape.JSON
 ) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that is sent on. `needs`: what no gateway can do without.
 
@@ -50,7 +50,6 @@ def _endpoint(
 
     async def forwarded(request: Request) -> Response:
         exchange = exchange_of(request)
-        exchange.endpoint = name
         runtime = exchange.service.runtime
         read = read_params if shape is Shape.TEXT else read_json
         params = await read(request, runtime.max_body)
@@ -77,11 +76,11 @@ async def _no_job(candidates: Sequence[Candidate]) -> Response:
     raise AssertionError("no gateway does this by task")
 
 
-completions = _endpoint("completions", Capability.COMPLETION, "prompt")
-embeddings = _endpoint("embeddings", Capability.EMBEDDING, "input")
-moderations = _endpoint("moderations", Capability.MODERATION, "input")
-responses = _endpoint("responses", Capability.RESPONSE)
-translations = _endpoint("translations", Capability.TRANSLATION, "file", shape=Shape.TEXT)
+completions = _endpoint(Capability.COMPLETION, "prompt")
+embeddings = _endpoint(Capability.EMBEDDING, "input")
+moderations = _endpoint(Capability.MODERATION, "input")
+responses = _endpoint(Capability.RESPONSE)
+translations = _endpoint(Capability.TRANSLATION, "file", shape=Shape.TEXT)
 
 
 async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream: bool) -> Response:

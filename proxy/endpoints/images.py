@@ -47,14 +47,12 @@ _NO_USAGE = {
 
 
 async def generate(request: Request) -> Response:
-    exchange_of(request).endpoint = "images"
     params = await read_json(request, exchange_of(request).service.runtime.max_body)
     need_text(params, "prompt")
     return await _make(request, params, Capability.IMAGE)
 
 
 async def edit(request: Request) -> Response:
-    exchange_of(request).endpoint = "image_edits"
     params = await read_params(request, exchange_of(request).service.runtime.max_body)
     if (
         "image" not in params and "images" in params
@@ -64,7 +62,6 @@ async def edit(request: Request) -> Response:
 
 
 async def vary(request: Request) -> Response:
-    exchange_of(request).endpoint = "image_variations"
     params = await read_params(request, exchange_of(request).service.runtime.max_body)
     return await _make(request, params, Capability.IMAGE_VARIATION)
 

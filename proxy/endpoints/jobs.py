@@ -41,7 +41,6 @@ _MOST = 10
 async def create(request: Request) -> Response:
     """POST /v1/jobs/{kind}: OpenAI's body of that kind, plus native fields."""
     exchange = exchange_of(request)
-    exchange.endpoint = "jobs"
     kind = request.path_params["kind"]
     if kind not in KINDS:
         raise not_found(f"No such kind of job. There are: {', '.join(KINDS)}.")
@@ -105,7 +104,6 @@ def _understood(kind: str, params: Params) -> JSON:
 async def listed(request: Request) -> Response:
     """GET /v1/jobs?kind&status&limit&after&order."""
     exchange = exchange_of(request)
-    exchange.endpoint = "jobs"
     kind = request.query_params.get("kind")
     status = request.query_params.get("status")
     if kind is not None and kind not in LISTED:
@@ -128,7 +126,6 @@ async def listed(request: Request) -> Response:
 
 
 async def retrieve(request: Request) -> Response:
-    exchange_of(request).endpoint = "jobs"
     job = await found.job_of(request)
     note(exchange_of(request), job)
     return _shown(request, job)
@@ -136,7 +133,6 @@ async def retrieve(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "jobs"
     job = await found.job_of(request)
     await exchange.service.jobs.change(job.id, transitions.hidden)
     return json_response({"id": job.id, "deleted": True, "object": "job.deleted"})
@@ -144,7 +140,6 @@ async def delete(request: Request) -> Response:
 
 async def content(request: Request) -> Response:
     """GET /v1/jobs/{id}/content?index=0, with Range; a text job's content is its text."""
-    exchange_of(request).endpoint = "content"
     job = await found.job_of(request)
     note(exchange_of(request), job)
     index = number_in_query(request, "index", 0, 0, 999)

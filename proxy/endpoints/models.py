@@ -27,7 +27,6 @@ _lists: WeakKeyDictionary[Driver, Lists] = WeakKeyDictionary()
 
 async def listed(request: Request) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "models"
     routes = [_model(name, "anygate") for name in exchange.service.runtime.config.models]
     others = await _provided(exchange)
     shown = [one for one in (*routes, *others) if exchange.client.may_use(one["id"])]
@@ -36,7 +35,6 @@ async def listed(request: Request) -> Response:
 
 async def retrieve(request: Request) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "models"
     name = request.path_params["id"]
     runtime = exchange.service.runtime
     if not exchange.client.may_use(name) or runtime.router.find(name) is None:

@@ -11,7 +11,6 @@ from proxy.store.base import StoreUnavailable
 
 async def health(request: Request) -> Response:
     """The process is up."""
-    exchange_of(request).endpoint = "health"
     return json_response({"status": "ok"})
 
 
@@ -19,7 +18,6 @@ async def ready(request: Request) -> Response:
     """The process can do its work: the store answers. That the media folder cannot be written is told, too, but
     no reason to send nothing: chat and whatever gateways keep themselves go on."""
     exchange = exchange_of(request)
-    exchange.endpoint = "ready"
     try:
         await exchange.service.store.ping()
     except StoreUnavailable as exc:
@@ -33,7 +31,6 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """What all workers of this machine have counted; without its jobs where the store is away."""
     exchange = exchange_of(request)
-    exchange.endpoint = "metrics"
     service = exchange.service
     service.runtime.gate.check_metrics(dict(reversed(request.scope["headers"])))
     try:
@@ -47,7 +44,6 @@ async def metrics(request: Request) -> Response:
 async def media(request: Request) -> Response:
     """A published upload, under its unguessable name."""
     exchange = exchange_of(request)
-    exchange.endpoint = "media"
     name = request.path_params["name"]
     path = exchange.service.media.public_path(name)
     if path is None:

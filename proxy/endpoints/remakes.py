@@ -40,7 +40,6 @@ async def remix(request: Request) -> Response:
     job's own request is repeated with the new prompt: an edit edits its own source again.
     """
     exchange = exchange_of(request)
-    exchange.endpoint = "videos"
     job = await found.job_of(request, _VIDEO)
     params = await read_params(request, exchange.service.runtime.max_body)
     prompt = need_text(params, "prompt")
@@ -61,7 +60,6 @@ async def remix(request: Request) -> Response:
 
 async def _from_source(request: Request, capability: Capability) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "videos"
     params = await read_params(request, exchange.service.runtime.max_body)
     if params.get("video") is None:
         raise missing("video")

@@ -23,7 +23,6 @@ async def listed(request: Request) -> Response:
     Unix seconds, both included; `by`: out of day, key, route, provider, kind. Raises ApiError 400.
     """
     exchange = exchange_of(request)
-    exchange.endpoint = "usage"
     try:
         by = report.dimensions(request.query_params.get("by", report.BY))
     except ValueError as exc:

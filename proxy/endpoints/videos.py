@@ -34,7 +34,6 @@ _VIDEO = ("video",)
 async def create(request: Request) -> Response:
     """POST /v1/videos, JSON or multipart."""
     exchange = exchange_of(request)
-    exchange.endpoint = "videos"
     params = await read_params(request, exchange.service.runtime.max_body)
     check(params)
     return await order(request, params, Capability.VIDEO)
@@ -78,7 +77,6 @@ async def order(
 
 
 async def retrieve(request: Request) -> Response:
-    exchange_of(request).endpoint = "videos"
     job = await found.job_of(request, _VIDEO)
     note(exchange_of(request), job)
     return shown(request, job)
@@ -87,7 +85,6 @@ async def retrieve(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """GET /v1/videos?limit&after&order."""
     exchange = exchange_of(request)
-    exchange.endpoint = "videos"
     page = await exchange.service.store.page(exchange.client.name, kinds=_VIDEO, **paging(request))
     shown = (views.video(job, exchange.service) for job in page.jobs)
     return json_response(views.listing(page, shown))
@@ -95,7 +92,6 @@ async def listed(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     exchange = exchange_of(request)
-    exchange.endpoint = "videos"
     job = await found.job_of(request, _VIDEO)
     await exchange.service.jobs.change(job.id, transitions.hidden)
     return json_response({"id": job.id, "deleted": True, "object": "video.deleted"})
@@ -103,7 +99,6 @@ async def delete(request: Request) -> Response:
 
 async def content(request: Request) -> Response:
     """GET /v1/videos/{id}/content?variant=video|thumbnail|spritesheet, with Range."""
-    exchange_of(request).endpoint = "content"
     job = await found.job_of(request, _VIDEO)
     note(exchange_of(request), job)
     asset = found.result(job, variant=request.query_params.get("variant", "video"))

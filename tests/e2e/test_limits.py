@@ -44,6 +44,20 @@ def ask(http: httpx.Client, **more: Any) -> httpx.Response:
     return http.post(CHAT, json=body("chat-openai", **more))
 
 
+def test_what_is_refused_counts_for_the_endpoint_that_was_asked(start: Start) -> None:
+    proxy = start(rpm=1)
+    with proxy.http() as http:
+        assert ask(http).status_code == 200
+        assert ask(http).status_code == 429
+        stranger = {"authorization": "Bearer sk-nobodys-123456"}
+        assert http.get("/v1/videos/video_1/content", headers=stranger).status_code == 401
+        assert http.get(CHAT).status_code == 405
+        told = http.get("/metrics").text
+    counted = 'anygate_requests_total{endpoint="%s",provider="",status="%s"} 1.0'
+    for endpoint, status in (("chat", 429), ("content", 401), ("other", 405)):
+        assert counted % (endpoint, status) in told
+
+
 def test_requests_of_a_minute(start: Start, gateways: Sandbox) -> None:
     with start(rpm=3).http() as http:
         good = [ask(http) for _ in range(3)]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from proxy.app import ROUTES
+from proxy.routes import ROUTES
 from proxy.sandbox import Sandbox
 from proxy.store.ids import new_id
 from tests.chatting import refused
