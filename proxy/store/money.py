@@ -111,6 +111,10 @@ class Counts:
     completion_tokens: int = 0
     nanos: int = 0
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to show: a cost that has moved to another line leaves zeros behind."""
+        return any((self.requests, self.nanos, self.prompt_tokens, self.completion_tokens))
+
     def add(self, more: "Counts") -> None:
         self.requests += more.requests
         self.failed += more.failed

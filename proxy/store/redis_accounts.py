@@ -131,7 +131,9 @@ class RedisAccounts(Opened):
                 if key is None or line.key == key:
                     of = tuple(getattr(line, name) for name in named)
                     sums[of].add(Counts(**{COUNTED[counted]: int(number)}))
-        return [Total(dict(zip(named, of, strict=True)), sums[of]) for of in sorted(sums)]
+        return [
+            Total(dict(zip(named, of, strict=True)), sums[of]) for of in sorted(sums) if sums[of]
+        ]
 
 
 def limited(

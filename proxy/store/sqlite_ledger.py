@@ -181,11 +181,12 @@ def usage(
     sums = (f"sum({name})" for name in _SUMS)
     rows = db.execute(
         f"SELECT {', '.join([*named, *sums])} FROM usage WHERE day BETWEEN ? AND ?"
-        f"{'' if key is None else ' AND key = ?'}{grouped or ' HAVING count(*) > 0'}",
+        f"{'' if key is None else ' AND key = ?'}{grouped}",
         (since, until) if key is None else (since, until, key),
     )
     size = len(named)
-    return [Total(dict(zip(named, row[:size], strict=True)), Counts(*row[size:])) for row in rows]
+    totals = (Total(dict(zip(named, row[:size], strict=True)), Counts(*row[size:])) for row in rows)
+    return [one for one in totals if one.counts]
 
 
 def prune(db: Connection, used_before: str, spent_before: float, now: float) -> bool:
