@@ -123,6 +123,14 @@ async def test_an_error_does_not_take_what_came_with_it() -> None:
     assert text == event("Hi").decode() + "MalformedReply"
 
 
+async def test_an_error_that_says_nothing_breaks_no_stream() -> None:
+    chunk = json.loads(event("Hi").removeprefix(b"data: "))
+    said = b"data: " + json.dumps({**chunk, "error": {"message": "", "code": None}}).encode()
+    whole = await relayed(said + b"\n\n", WHOLE)
+    assert "Hi" in whole
+    assert whole.endswith("data: [DONE]\n\n")
+
+
 async def test_an_end_without_an_end_is_lost() -> None:
     assert await relayed(event("Hi")) == event("Hi").decode() + "Lost"
     assert await relayed() == "Lost"

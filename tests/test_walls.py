@@ -18,7 +18,7 @@ OURS = [*PROXY, *ROWS_FOLDER, *sorted((ROOT / "proxy" / "sandbox").rglob("*.py")
 ROWS = ("ai_gate_one", "aigate_shop", "apiin_one", "onysoft", "openai")
 # What every row may import; `openai` is what compatible rows build on.
 SHARED = {"values", "core", "specs", "fields", "convert", "files", "framing", "errors", "spelling"}
-SHARED |= {"textchat", "schemas", "openai", "openai_shapes", "mending", "looks"}
+SHARED |= {"textchat", "schemas", "openai", "openai_shapes", "mending", "looks", "wrapping"}
 # What the proxy may know of translators beside the table itself.
 SEEN_BY_PROXY = {
     "core",

@@ -9,7 +9,7 @@ and is not sent.
 from collections.abc import Mapping
 from typing import Any
 
-from translators.ai_gate_one_answers import POLL, balance, prices, read, refuse
+from translators.ai_gate_one_answers import FILE, POLL, balance, prices, read, refuse
 from translators.ai_gate_one_videos import PRICES, duration, resolution
 from translators.convert import ratio, seconds_of, voice
 from translators.core import (
@@ -149,13 +149,13 @@ _TEXT = Operation(
     result_price=answer_price,
 )
 _IMAGE = Operation(
-    "/image", IMAGE, read, POLL, needs=("prompt",), ordered=_image_ordered, price=image_price
+    "/image", IMAGE, read, FILE, needs=("prompt",), ordered=_image_ordered, price=image_price
 )
 _IMAGE_EDIT = Operation(
     "/image",
     IMAGE,
     read,
-    POLL,
+    FILE,
     needs=("prompt", "imageUrls"),
     ordered=_image_ordered,
     price=image_price,
@@ -164,18 +164,18 @@ _VIDEO = Operation(
     "/video",
     VIDEO,
     read,
-    POLL,
+    FILE,
     every=10.0,
     needs=("prompt",),
     ordered=_video_ordered,
     price=video_price,
 )
-_VOICE = Operation("/voice", VOICE, read, POLL, every=2.0, needs=("text",), price=voice_price)
+_VOICE = Operation("/voice", VOICE, read, FILE, every=2.0, needs=("text",), price=voice_price)
 _SOUND = Operation(
     "/sound",
     SOUND,
     read,
-    POLL,
+    FILE,
     every=2.0,
     needs=("prompt",),
     ignores=("voice",),

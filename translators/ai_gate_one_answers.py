@@ -5,13 +5,15 @@ failed   `type` or `status` says fail, failed or error, or there is an `error`
 pending  everything else: no body, 202, 204, null, an object that says neither
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from translators import openai
 from translators.core import JSON, Answer, Call, Poll, Seen, State, Task
-from translators.errors import Fault, MalformedReply, message_in
-from translators.files import asset_of
+from translators.errors import Fault, MalformedReply, error_in, message_in
+from translators.files import asset_of, links_in
+from translators.wrapping import id_in, task_in
 
 _FAILED = ("fail", "failed", "error")
 
@@ -29,7 +31,7 @@ def refuse(answer: Answer) -> Fault | None:
 
 def read(answer: Answer, call: Call) -> Task:
     """A submit's answer `{"taskId": "…"}`; a failure without a taskId has surely taken nothing."""
-    id = _task_id(answer.body)
+    id = id_in(answer.body)
     if id is None and _failed(answer.body):
         return Task(State.FAILED, fault=replace(_fault(answer.body), certain=True))
     if id is None:
@@ -44,10 +46,18 @@ def read_result(answer: Answer, seen: Seen) -> Task:
     return _task(answer.body, seen.task_id)
 
 
+def read_file(answer: Answer, seen: Seen) -> Task:
+    """The same of what is no text: its link may stand where a text would."""
+    task = read_result(answer, seen)
+    links = links_in(task.text)
+    return replace(task, text=None, assets=tuple(map(asset_of, links))) if links else task
+
+
 def _task(body: Any, id: str) -> Task:
-    holder = body if isinstance(body, dict) else {}
-    if _failed(holder):
-        return Task(State.FAILED, id, fault=_fault(holder))
+    holder = task_in(body)
+    for told in (body, holder):
+        if _failed(told):
+            return Task(State.FAILED, id, fault=_fault(told))
     if isinstance(url := holder.get("url"), str) and url:
         return Task(State.SUCCEEDED, id, 100, assets=(asset_of(url),))
     if isinstance(text := holder.get("data"), str):
@@ -56,32 +66,20 @@ def _task(body: Any, id: str) -> Task:
 
 
 def _failed(body: Any) -> bool:
-    if not isinstance(body, dict):
+    if not isinstance(body, Mapping):
         return False
-    if body.get("error"):
+    if error_in(body):
         return True
     words = body.get("type"), body.get("status")
     return words != (None, None) and any(str(word).lower() in _FAILED for word in words)
 
 
-def _fault(body: JSON) -> Fault:
+def _fault(body: Mapping[str, Any]) -> Fault:
     """A failure's words: under one of the usual names, else in `data`, where a text would be."""
     words = body.get("data")
     if message_in(body) is None and isinstance(words, str):
         body = {**body, "message": words}
     return openai.task_fault(body)
-
-
-def _task_id(body: Any) -> str | None:
-    """The task's id; also under `data`, and in the other usual spellings."""
-    if not isinstance(body, dict):
-        return None
-    data = body.get("data")
-    for holder in (body, data if isinstance(data, dict) else {}):
-        for name in ("taskId", "task_id", "id"):
-            if isinstance(value := holder.get(name), (str, int)) and value:
-                return str(value)
-    return None
 
 
 def balance(body: Any) -> JSON:
@@ -101,3 +99,4 @@ def prices(body: Any) -> Any:
 
 
 POLL = Poll(("/result/{id}",), read_result)
+FILE = Poll(("/result/{id}",), read_file)

@@ -13,44 +13,45 @@ from translators import openai
 from translators.core import JSON, Answer, Asset, Call, Seen, State, Task
 from translators.errors import MalformedReply
 from translators.files import asset_of
+from translators.wrapping import id_in, state_of, status_of, task_in
 
 LINK_LIVES = 20 * 60.0  # "Generate again or download within 20 minutes": page, Errors, 410
 
 
 def read(answer: Answer, call: Call) -> Task:
     """The submit's answer: the finished videos, or (undocumented) only an id to poll."""
-    return _task(answer.body, None)
+    task = _task(answer.body, None)
+    if task.state is State.SUCCEEDED and not task.assets:
+        return Task(State.QUEUED, _known(task.id), task.progress)  # the submit's own "success"
+    return task
 
 
 def read_poll(answer: Answer, seen: Seen) -> Task:
     """`GET /videos/{id}` in OpenAI's shape or `GET /video/generations/{id}` in new-api's."""
-    return _task(answer.body, seen.task_id)
+    task = _task(answer.body, seen.task_id)
+    if task.state is State.SUCCEEDED and not task.assets:
+        return replace(task, assets=(_asset(f"/videos/{seen.task_id}/content"),))
+    return task
 
 
 def _task(body: Any, id: str | None) -> Task:
-    if not isinstance(body, Mapping):
+    holder = task_in(body)
+    if not holder and not isinstance(body, Mapping):
         raise MalformedReply("The gateway's answer is no JSON object.")
-    inner = body.get("data")
-    holder: Mapping[str, Any] = inner if isinstance(inner, Mapping) else body
-    id = id or _id(holder) or (inner if isinstance(inner, str) else _id(body))
-    status = holder.get("status")
+    inner = holder.get("data")
+    id = id or id_in(body) or (inner if isinstance(inner, str) else None)
+    status = status_of(holder)
     progress = openai.progress_of(holder.get("progress"))
     # The status comes first: an old finished task has its URL in fail_reason.
-    state = openai.state_of(status) if isinstance(status, str) and status else None
+    state = state_of(status) if status else None
     if state is State.FAILED:
         return Task(State.FAILED, id, progress, fault=openai.task_fault(holder))
     if state in (State.QUEUED, State.RUNNING):
         return Task(state, _known(id), progress)
     assets = tuple(_assets(holder))
-    if not assets and state is State.SUCCEEDED:
-        assets = (_asset(f"/videos/{_known(id)}/content"),)
-    if assets:
+    if assets or state is State.SUCCEEDED:
         return Task(State.SUCCEEDED, id, 100, assets=assets)
     return Task(State.QUEUED, _known(id), progress)
-
-
-def _id(holder: Mapping[str, Any]) -> str | None:
-    return next((str(holder[name]) for name in ("task_id", "id") if holder.get(name)), None)
 
 
 def _known(id: str | None) -> str:
@@ -80,7 +81,7 @@ def _assets(holder: Mapping[str, Any]) -> Iterator[Asset]:
 
 def _asset(url: str, mime: Any = None) -> Asset:
     mime = mime if isinstance(mime, str) and mime else "video/mp4"
-    if url.startswith("/"):  # relative to the base URL
+    if url.startswith("/videos/"):  # as the page has it, below the base URL
         return Asset(url=url, mime=mime, lives=LINK_LIVES, auth=True)
     found = asset_of(url)
     if found.data is not None:

@@ -15,19 +15,16 @@ from translators.errors import (
     FaultKind,
     MalformedReply,
     code_in,
+    error_in,
     fault_of_status,
     message_in,
     moderated,
     retry_after_in,
 )
-from translators.files import asset_of, links_in
+from translators.files import IN_TASKS, asset_of, links_in
 from translators.spelling import from_text
+from translators.wrapping import created, id_of, state_of, status_of, task_in
 
-STATES: Mapping[str, State] = {
-    **dict.fromkeys(("pending", "queued", "waiting", "queueing", "submitted"), State.QUEUED),
-    **dict.fromkeys(("success", "succeeded", "completed", "complete", "done"), State.SUCCEEDED),
-    **dict.fromkeys(("failed", "fail", "failure", "error", "cancelled"), State.FAILED),
-}
 _TYPES: Mapping[str, FaultKind] = {
     "invalid_request": FaultKind.REJECTED,
     "authentication_error": FaultKind.AUTH,
@@ -60,9 +57,8 @@ def refuse(answer: Answer) -> Fault | None:
 
 def read_submit(answer: Answer, call: Call) -> Task:
     """A created task. Raises MalformedReply where there is neither an id nor a result."""
-    data = _data(answer.body)
-    task = _task(data) if isinstance(data, Mapping) else None
-    if task is None or (task.id is None and task.state in (State.QUEUED, State.RUNNING)):
+    task = created(_task(_data(answer.body)), answer.body)
+    if task is None:
         raise MalformedReply("a submit answer without a task_id")
     return task
 
@@ -70,11 +66,7 @@ def read_submit(answer: Answer, call: Call) -> Task:
 def read_poll(answer: Answer, seen: Seen) -> Task:
     """A task's state. Raises MalformedReply where the answer says nothing about it."""
     data = _data(answer.body)
-    if isinstance(data, list):  # Suno's feed as a bare list of tracks [E]
-        data = {"response_data": data}
-    if not isinstance(data, Mapping) or not (
-        _status(data) or any(name in data for name in _RESULTS)
-    ):
+    if not (status_of(data) or any(name in data for name in _RESULTS)):
         raise MalformedReply("a status answer without a status")
     return _task(data)
 
@@ -88,46 +80,36 @@ def _hidden_code(body: Any) -> int | None:
     """The error code under HTTP 200; `None` for a good answer."""
     if not isinstance(body, Mapping):
         return None
-    data = _data(body)
-    if isinstance(data, Mapping) and _id(data) and _status(data):
+    data = task_in(body)
+    if id_of(data) and status_of(data):
         return None
-    error = body.get("error")
+    error = error_in(body)
     inner = error.get("code") if isinstance(error, Mapping) else None
     for value in (inner, body.get("code")):
         code = from_text(value) if isinstance(value, str) else value
         if isinstance(code, int) and not isinstance(code, bool) and not 200 <= code < 300:
-            return code
-    return 500 if error and not _status(body) else None
+            # Many servers call success 0.
+            return None if code < 400 and not error and body.get("data") else code
+    return 500 if error and not status_of(body) else None
 
 
-def _data(body: Any) -> Any:
-    if isinstance(body, Mapping):
-        data = body.get("data")
-        return data if isinstance(data, Mapping | list) else body
-    return body
-
-
-def _id(data: Mapping[str, Any]) -> str | None:
-    for name in ("task_id", "taskId", "id"):
-        if isinstance(value := data.get(name), str | int) and value:
-            return str(value)
-    return None
-
-
-def _status(data: Mapping[str, Any]) -> str:
-    value = data.get("status") or data.get("state")
-    return value.lower() if isinstance(value, str) else ""
+def _data(body: Any) -> Mapping[str, Any]:
+    """The task in an answer; Suno's feed as a bare list of tracks [E] is its `response_data`."""
+    data = task_in(body)
+    tracks = body if isinstance(body, list) else data.get("data")
+    told = id_of(data) or status_of(data) or not isinstance(tracks, list)
+    return data if told else {"response_data": tracks}
 
 
 def _task(data: Mapping[str, Any]) -> Task:
-    task_id, cost = _id(data), _cost(data)
+    task_id, cost = id_of(data), _cost(data)
     result = next((data[name] for name in _RESULTS if data.get(name)), None)
     state = _state(data, result)
     if state is State.FAILED:
         return Task(state, task_id, fault=_failure(_words(data)), cost=cost)
     if state is not State.SUCCEEDED:
         return Task(state, task_id)
-    assets = _assets(result)
+    assets = _assets(result) or tuple(map(asset_of, links_in(data, IN_TASKS)))
     text = None if assets else _text(result)
     if not assets and text is None:
         fault = _failure("the task ended with SUCCESS, but without a result")
@@ -137,11 +119,11 @@ def _task(data: Mapping[str, Any]) -> Task:
 
 def _state(data: Mapping[str, Any], result: Any) -> State:
     """By the task's status; without one (Suno's feed and cover [E]) by the tracks', or the result."""
-    if status := _status(data):
-        return STATES.get(status, State.RUNNING)
+    if status := status_of(data):
+        return state_of(status)
     tracks = result if isinstance(result, list) else []
-    said = [_status(one) for one in tracks if isinstance(one, Mapping)]
-    states = [STATES.get(one, State.RUNNING) for one in said if one]
+    said = [status_of(one) for one in tracks if isinstance(one, Mapping)]
+    states = [state_of(one) for one in said if one]
     if states:
         ended = all(one in (State.SUCCEEDED, State.FAILED) for one in states)
         if not ended:
@@ -149,17 +131,17 @@ def _state(data: Mapping[str, Any], result: Any) -> State:
         return State.SUCCEEDED if State.SUCCEEDED in states else State.FAILED
     if result:
         return State.SUCCEEDED
-    return State.FAILED if data.get("error_message") or data.get("error") else State.QUEUED
+    return State.FAILED if data.get("error_message") or error_in(data) else State.QUEUED
 
 
 def _assets(result: Any) -> tuple[Asset, ...]:
     if isinstance(result, list | tuple):
         return tuple(asset for one in result for asset in _assets(one))
     if not isinstance(result, Mapping):
-        return tuple(asset_of(link) for link in links_in(result))
+        return tuple(asset_of(link) for link in links_in(result, IN_TASKS))
     said = result.get("title")
     title = said if isinstance(said, str) and said else None
-    links = links_in(result)
+    links = links_in(result, IN_TASKS)
     covers = [one for one in links_in(result.get("image_url")) if links and one not in links]
     return (
         *(asset_of(link, title=title) for link in links),

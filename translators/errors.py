@@ -147,6 +147,7 @@ def retry_after_in(headers: Mapping[str, str]) -> float | None:
 
 
 _WORDS = ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail")
+_NOTHING = ("", "none", "null")
 _DEEPEST = 8  # objects within each other in which an error's words are looked for
 
 
@@ -176,6 +177,21 @@ def code_in(body: Any) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def error_in(body: Mapping[str, Any]) -> Any:
+    """What stands under `error`; `None` for an error without anything in it.
+
+    Servers that always write the member send null, "", or an object of empty members with a good answer.
+    """
+    error = body.get("error")
+    return error if error and _says(error) else None
+
+
+def _says(value: Any, deepest: int = _DEEPEST) -> bool:
+    if isinstance(value, Mapping) and deepest:
+        return any(_says(one, deepest - 1) for one in value.values())
+    return value.strip().lower() not in _NOTHING if isinstance(value, str) else bool(value)
 
 
 def type_name(value: object) -> str:

@@ -179,15 +179,23 @@ LINKS = (
     *("url", "image_url", "imageUrl", "image_urls", "imageUrls"),
     *("urls", "images", "videos", "result_urls", "resultUrls"),
 )
+# And in a task that says of itself that it is done, where the page's names hold nothing.
+IN_TASKS = (
+    *(*LINKS, "result_url", "resultUrl", "output_url", "outputUrl", "download_url", "downloadUrl"),
+    *("file_url", "fileUrl", "video", "audio", "image", "file", "files", "sunoData", "tracks"),
+    *("response", "response_data", "result", "output", "data"),
+)
+_LINK = re.compile(r"(?:https?://|//?[\w.%~-]|data:)\S+")
 
 
 def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:
     """Every URL in a gateway's result, in order: a string, a list, JSON in a string, or an object,
-    of which the first of `names` that holds one counts."""
+    of which the first of `names` that holds one counts. `/…` and `//…` are the gateway's own."""
     if isinstance(value, str):
-        if value.startswith(("http://", "https://", "data:")):
+        value = value.strip()
+        if _LINK.fullmatch(value):
             return [value]
-        inner = from_text(value) if value.lstrip()[:1] in ("[", "{") else None
+        inner = from_text(value) if value[:1] in ("[", "{") else None
         return [] if isinstance(inner, str) else links_in(inner, names)
     if isinstance(value, list | tuple):
         return [link for one in value for link in links_in(one, names)]
@@ -197,7 +205,13 @@ def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:
 
 
 def asset_of(link: str, role: str = "content", title: str | None = None) -> Asset:
-    """A URL or data URL of a result as an `Asset`; raises MalformedReply where it is neither."""
+    """A URL or data URL of a result as an `Asset`; raises MalformedReply where it is neither.
+
+    A gateway's own `/…` or `//…` is fetched with its key, which goes no further than its origin.
+    """
+    link = link.strip()
+    if link.startswith("/"):
+        return Asset(url=link, rooted=True, role=role, auth=True, title=title)
     try:
         source = source_of(link, "result")
     except UnsupportedValue as exc:

@@ -15,20 +15,17 @@ from translators.errors import (
     FaultKind,
     MalformedReply,
     code_in,
+    error_in,
     fault_of_status,
     message_in,
     moderated,
     retry_after_in,
 )
-from translators.files import asset_of, links_in
+from translators.files import IN_TASKS, asset_of, links_in
 from translators.openai import progress_of, task_fault
 from translators.spelling import from_text
+from translators.wrapping import created, id_of, state_of, status_of, task_in
 
-STATES: Mapping[str, State] = {
-    **dict.fromkeys(("pending", "queued", "queuing", "waiting", "submitted"), State.QUEUED),
-    **dict.fromkeys(("completed", "complete", "success", "succeeded"), State.SUCCEEDED),
-    **dict.fromkeys(("failed", "fail", "failure", "error", "cancelled"), State.FAILED),
-}
 _CODES: Mapping[str, FaultKind] = {
     "invalid_api_key": FaultKind.AUTH,
     "model_blocked": FaultKind.AUTH,
@@ -75,9 +72,8 @@ def refuse(answer: Answer) -> Fault | None:
 
 def read_submit(answer: Answer, call: Call) -> Task:
     """A created task with its estimated cost. Raises MalformedReply without an id or a result."""
-    data = _data(answer.body)
-    task = _task(data, LOOKS, None) if data else None
-    if task is None or (task.id is None and task.state in (State.QUEUED, State.RUNNING)):
+    task = created(_task(_data(answer.body), LOOKS, None), answer.body)
+    if task is None:
         raise MalformedReply("a submit answer without a task_id")
     return task
 
@@ -87,7 +83,7 @@ def status(kind: str, names: tuple[str, ...] = LOOKS) -> Poll:
 
     def read(answer: Answer, seen: Seen) -> Task:
         data = _data(answer.body)
-        if not data or not (_said(data) or any(data.get(name) for name in (*names, "text"))):
+        if not (status_of(data) or any(data.get(name) for name in (*names, "text"))):
             raise MalformedReply("a status answer without a status")
         return _task(data, names, seen.task_id)
 
@@ -121,48 +117,35 @@ def _hidden_status(body: Any) -> int | None:
     """The status that an error under HTTP 200 stands for, 0 where it says none; `None` for a good answer."""
     if not isinstance(body, Mapping):
         return None
-    data = body.get("data")
-    if isinstance(data, Mapping) and (_id(data) or _said(data)):
+    data = task_in(body.get("data"))
+    if id_of(data) or status_of(data):
         return None
-    error = body.get("error")
+    error = error_in(body)
     inner = error.get("code") if isinstance(error, Mapping) else None
     for value in (inner, body.get("code")):
         code = from_text(value) if isinstance(value, str) else value
         if isinstance(code, int) and not isinstance(code, bool) and code >= 400:
             return code
-    return 0 if body.get("success") is False or (error and not _said(body)) else None
+    return 0 if body.get("success") is False or (error and not status_of(body)) else None
 
 
 def _data(body: Any) -> Mapping[str, Any]:
-    """The task in an answer, with or without its envelope; empty where there is none."""
-    if not isinstance(body, Mapping):
-        return {}
-    data = body.get("data")
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    return data if isinstance(data, Mapping) else body
-
-
-def _id(data: Mapping[str, Any]) -> str | None:
-    for name in ("task_id", "taskId", "id"):
-        if isinstance(value := data.get(name), str | int) and value:
-            return str(value)
-    return None
-
-
-def _said(data: Mapping[str, Any]) -> str:
-    value = data.get("status") or data.get("state")
-    return value.lower() if isinstance(value, str) else ""
+    """The task in an answer; of a list of one, that is no task's own, what it tells."""
+    data = task_in(body)
+    inner = data.get("data")
+    if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], Mapping):
+        return data if id_of(data) or status_of(data) else inner[0]
+    return data
 
 
 def _task(data: Mapping[str, Any], names: tuple[str, ...], asked: str | None) -> Task:
-    task_id, cost = _id(data) or asked, _cost(data)
-    said = _said(data)
-    if said and (going := STATES.get(said, State.RUNNING)) in (State.QUEUED, State.RUNNING):
+    task_id, cost = id_of(data) or asked, _cost(data)
+    said = status_of(data)
+    if said and (going := state_of(said)) in (State.QUEUED, State.RUNNING):
         return Task(going, task_id, progress_of(data.get("progress")), cost=cost)
     assets, text = _result(data, names)
     unsaid = State.SUCCEEDED if assets or text else State.QUEUED
-    state = STATES.get(said, State.RUNNING) if said else unsaid
+    state = state_of(said) if said else unsaid
     if state is State.FAILED:
         return Task(state, task_id, fault=task_fault(_failed(data)), cost=cost)
     if state is not State.SUCCEEDED:
@@ -190,6 +173,8 @@ def _result(
     data: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[tuple[Asset, ...], str | None]:
     links = links_in(data, names)
+    if not links and status_of(data):
+        links = links_in(data, IN_TASKS)
     if not links:
         return (), _text(data)
     beside = [("thumbnail_url", "thumbnail")]

@@ -31,9 +31,9 @@ from translators.openai_shapes import (
     read_images,
     read_video,
     refuse,
-    state_of,
     task_fault,
 )
+from translators.wrapping import state_of
 
 # What compatible rows and the proxy's chat endpoint build on.
 __all__ = [

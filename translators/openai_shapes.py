@@ -11,12 +11,14 @@ from translators.errors import (
     FaultKind,
     MalformedReply,
     code_in,
+    error_in,
     fault_of_status,
     message_in,
     moderated,
     retry_after_in,
 )
 from translators.files import asset_of
+from translators.wrapping import id_in, state_of, status_of, task_in
 
 # What the usual servers say when the account is empty, whatever the status (new-api: 403, OpenAI: 429).
 _QUOTA = (
@@ -33,11 +35,6 @@ _MODERATED = (
     "content_filter",
     "sensitive_words_detected",
 )
-_STATES = {
-    **dict.fromkeys(("queued", "pending", "submitted", "not_start", "waiting"), State.QUEUED),
-    **dict.fromkeys(("completed", "succeeded", "success", "done"), State.SUCCEEDED),
-    **dict.fromkeys(("failed", "failure", "fail", "error", "cancelled", "expired"), State.FAILED),
-}
 
 
 def refuse(answer: Answer) -> Fault | None:
@@ -57,11 +54,6 @@ def refuse(answer: Answer) -> Fault | None:
         retry_after=retry_after_in(answer.headers),
         code=code_in(body),
     )
-
-
-def state_of(status: Any) -> State:
-    """A status word of a task in any of the usual spellings; an unknown one is still running."""
-    return _STATES.get(str(status).lower(), State.RUNNING)
 
 
 def progress_of(value: Any) -> int | None:
@@ -108,16 +100,15 @@ def poll_video(answer: Answer, seen: Seen) -> Task:
     return _video(answer.body, seen.task_id)
 
 
-def _video(body: Any, id: str | None = None) -> Task:
-    if not isinstance(body, Mapping) or "status" not in body:
+def _video(body: Any, asked: str | None = None) -> Task:
+    video = task_in(body)
+    id, status = asked or id_in(body), status_of(video)
+    if id is None or (asked and not status):
         raise MalformedReply("The gateway's answer is no video object.")
-    id = body.get("id") or id
-    if not isinstance(id, str):
-        raise MalformedReply("The video object has no id.")
-    state = state_of(body["status"])
-    progress = progress_of(body.get("progress"))
+    state = state_of(status) if status else State.QUEUED
+    progress = progress_of(video.get("progress"))
     if state is State.FAILED:
-        return Task(state, id, progress, fault=task_fault(body))
+        return Task(state, id, progress, fault=task_fault(video))
     if state is not State.SUCCEEDED:
         return Task(state, id, progress)
     # A URL that begins with "/" is relative to the provider's base URL.
@@ -136,7 +127,7 @@ def task_fault(body: Any) -> Fault:
 
 def _hidden_status(body: Any) -> int | None:
     """The status that an error under HTTP 200 speaks of (500 where it says none); `None` for no error."""
-    if not isinstance(body, Mapping) or not (error := body.get("error")):
+    if not isinstance(body, Mapping) or not (error := error_in(body)):
         return None
     if (
         "id" in body and "status" in body

@@ -130,7 +130,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Asset:
     """One result. `lives`: seconds the link works, if known; `auth`: fetched with the gateway's key
-    (only ever from the gateway's own origin)."""
+    (only ever from the gateway's own origin). A `url` "/…" is relative to the base URL, or with `rooted`
+    what such a link is on a web page."""
 
     url: str | None = None
     data: bytes | None = field(default=None, repr=False)
@@ -139,6 +140,7 @@ class Asset:
     lives: float | None = None
     auth: bool = False
     title: str | None = None
+    rooted: bool = False
 
 
 @dataclass(slots=True)

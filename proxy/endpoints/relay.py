@@ -14,7 +14,7 @@ from proxy.routing import Candidate
 from proxy.tally import Tally
 from proxy.wire import lost, poured
 from translators.core import JSON, Answer, from_json
-from translators.errors import Fault, FaultKind, MalformedReply, message_in
+from translators.errors import Fault, FaultKind, MalformedReply, error_in, message_in
 from translators.framing import Event, Framer, FramingError, encode
 from translators.likeness import Likeness
 from translators.looks import chunk_fits
@@ -215,7 +215,7 @@ class Relay:
 
     def _raise_fault(self, chunk: JSON, data: bytes) -> None:
         fault = self._row.refuse(Answer(200, {}, data, chunk))
-        if fault is None and chunk.get("error"):
+        if fault is None and error_in(chunk):
             words = message_in(chunk) or "The gateway broke the stream off."
             fault = Fault(FaultKind.FAILED, words, certain=False)
         if fault is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urljoin
 
 from proxy.accounts import Account
 from proxy.config import Config
@@ -86,6 +87,8 @@ async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dic
         kept["file"] = await media.save(asset.data, mime or OCTETS)
         return kept
     url = asset.url or ""
+    if asset.rooted:
+        url = urljoin(account.base_url, url)
     # A row's "/…" is relative to the base URL, as an OpenAI-like gateway's content endpoint is.
     kept["url"] = account.base_url + url if url.startswith("/") else url
     lives = asset.lives or account.row.link_lives

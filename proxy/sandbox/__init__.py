@@ -45,6 +45,9 @@ Variants, switched on by `double.variants.add(name)`: none of this is on a gatew
       pending_nulls         … answers {taskId, data: null, url: null}
       pending_status        … answers {taskId, status: "pending"}
       pending_garbage       every second poll of a pending task answers an HTML page with HTTP 200
+      wrapped               answers are {status: "success", result: {…}}
+      relative_url          results are links without a host: /files/…
+      data_url              a file's link stands under data, as a text would
       text_plain            results are JSON under Content-Type text/plain
       fail_error            a failed task answers {taskId, error}
       fail_status           a failed task answers {taskId, status: "failed", message}

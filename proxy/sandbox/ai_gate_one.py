@@ -103,6 +103,9 @@ class AiGateOne(Double):
         "pending_nulls": "… answers {taskId, data: null, url: null}",
         "pending_status": '… answers {taskId, status: "pending"}',
         "pending_garbage": "every second poll of a pending task answers an HTML page with HTTP 200",
+        "wrapped": 'answers are {status: "success", result: {…}}',
+        "relative_url": "results are links without a host: /files/…",
+        "data_url": "a file's link stands under data, as a text would",
         "text_plain": "results are JSON under Content-Type text/plain",
         "fail_error": "a failed task answers {taskId, error}",
         "fail_status": 'a failed task answers {taskId, status: "failed", message}',
@@ -155,7 +158,7 @@ class AiGateOne(Double):
         if kind == "text":
             task.text = plain_answer(body["text"], self.reply)
         await self.take(x, task)
-        return answer({"taskId": task.id})
+        return answer(self._wrapped({"taskId": task.id}))
 
     async def _result(self, x: Exchange) -> Response:
         task = self.find(x, x.params["task"])
@@ -166,7 +169,12 @@ class AiGateOne(Double):
             return self._pending(task)
         if task.text is not None:
             return self._json({"taskId": task.id, "data": task.text})
-        return self._json({"taskId": task.id, "url": self.link(task)})
+        link = self.link(task)
+        if "relative_url" in self.variants:
+            link = link.removeprefix(self.origin)
+        return self._json(
+            {"taskId": task.id, "data" if "data_url" in self.variants else "url": link}
+        )
 
     def _failure(self, task: Task) -> dict[str, Any]:
         if "fail_error" in self.variants:
@@ -195,7 +203,10 @@ class AiGateOne(Double):
 
     def _json(self, body: Any) -> Response:
         kind = "text/plain; charset=utf-8" if "text_plain" in self.variants else ""
-        return answer(body, kind=kind)
+        return answer(self._wrapped(body), kind=kind)
+
+    def _wrapped(self, body: Any) -> Any:
+        return {"status": "success", "result": body} if "wrapped" in self.variants else body
 
     async def _balance(self, x: Exchange) -> Response:
         if x.params["key"] != self.key:

@@ -98,6 +98,17 @@ def test_a_failed_video_has_no_content_but_a_reason(proxy: Proxy, gateways: Sand
     assert raised.value.code == "video_failed"
 
 
+@pytest.mark.parametrize("variants", [{"relative_url"}, {"wrapped", "data_url"}], ids=str)
+def test_a_result_in_a_shape_of_no_page_is_delivered(
+    proxy: Proxy, gateways: Sandbox, variants: set[str]
+) -> None:
+    gateways["ai-gate.one"].variants |= variants
+    with proxy.sdk() as client:
+        video = client.videos.create_and_poll(model="sora-gate", prompt="A cat")
+        assert video.status == "completed", video.error
+        assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
+
+
 def test_variants_are_those_that_there_are(proxy: Proxy, gateways: Sandbox) -> None:
     with proxy.sdk() as client:
         video = client.videos.create_and_poll(model="sora-2", prompt="A cat")

@@ -221,7 +221,7 @@ def test_a_video_on_its_way() -> None:
 
 
 def test_polls_that_show_no_video() -> None:
-    for body in (None, {}, {"status": "queued", "id": 7}):
+    for body in (None, {}, {"id": "v"}):
         with pytest.raises(MalformedReply):
             polled(body)
     with pytest.raises(MalformedReply):
