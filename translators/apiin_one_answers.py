@@ -23,7 +23,7 @@ from translators.errors import (
 )
 from translators.files import IN_TASKS, asset_of, links_in
 from translators.spelling import from_text
-from translators.wrapping import created, id_of, state_of, status_of, task_in
+from translators.wrapping import amount_in, created, id_of, state_of, status_of, task_in
 
 _TYPES: Mapping[str, FaultKind] = {
     "invalid_request": FaultKind.REJECTED,
@@ -159,9 +159,8 @@ def _text(result: Any) -> str | None:
 
 def _cost(data: Mapping[str, Any]) -> Cost | None:
     for name in ("consumed_credits", "credits_consumed"):
-        value = data.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return Cost(credits=float(value))
+        if (credits := amount_in(data.get(name))) is not None:
+            return Cost(credits=credits)
     return None
 
 

@@ -24,7 +24,7 @@ from translators.errors import (
 from translators.files import IN_TASKS, asset_of, links_in
 from translators.openai import progress_of, task_fault
 from translators.spelling import from_text
-from translators.wrapping import created, id_of, state_of, status_of, task_in
+from translators.wrapping import amount_in, created, id_of, state_of, status_of, task_in
 
 _CODES: Mapping[str, FaultKind] = {
     "invalid_api_key": FaultKind.AUTH,
@@ -218,10 +218,10 @@ def _cost(data: Mapping[str, Any]) -> Cost | None:
     """`estimated_cost: {amount, currency}` in dollars; another currency is none of ours to convert."""
     for name in ("cost", "estimated_cost"):
         said = data.get(name)
-        if isinstance(said, Mapping) and said.get("currency", "USD") == "USD":
+        if isinstance(said, Mapping) and str(said.get("currency") or "USD").upper() == "USD":
             said = said.get("amount")
-        if isinstance(said, int | float) and not isinstance(said, bool) and said >= 0:
-            return Cost(usd=float(said))
+        if (usd := amount_in(said)) is not None:
+            return Cost(usd=usd)
     return None
 
 

@@ -5,6 +5,7 @@ The pages show one shape each; servers of this kind wrap it in others as well: `
 there must be found, whatever stands around it.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -75,6 +76,15 @@ def task_in(body: Any) -> Mapping[str, Any]:
     more = next((one for name in _WRAPPERS if (one := _object(this.get(name)))), None)
     said = {name: value for name, value in this.items() if value not in (None, "", [], {})}
     return this if more is None else {**more, **said}
+
+
+def amount_in(value: Any) -> float | None:
+    """What something costs: a number, also as text; `None` for all else, and below nothing."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number < math.inf else None
 
 
 def created(task: Task, body: Any) -> Task | None:

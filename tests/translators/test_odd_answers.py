@@ -73,6 +73,26 @@ def test_no_gateway_pays_us(row: str, kind: str, model: str, body: Any) -> None:
     assert read(row, kind, model, free, polled=True).cost in (Cost(usd=0.0), Cost(credits=0.0))
 
 
+@pytest.mark.parametrize("said", [5, 5.0, "5", "5.00", " 5 "])
+def test_a_cost_may_be_a_number_as_text(said: Any) -> None:
+    task = {"task_id": "t", "status": "failed"}
+    credits = read("apiin.one", "image", "flux-2", {**task, "consumed_credits": said}, polled=True)
+    assert credits.cost == Cost(credits=5.0)
+    for cost in (said, {"amount": said, "currency": "usd"}, {"amount": said, "currency": None}):
+        dollars = read("onysoft", "image", "google/imagen4", {**task, "cost": cost}, polled=True)
+        assert dollars.cost == Cost(usd=5.0)
+
+
+@pytest.mark.parametrize("said", ["", "free", "nan", "-1", "inf", True, None, [], {}, 10**400])
+def test_what_is_no_cost(said: Any) -> None:
+    task = {"task_id": "t", "status": "failed"}
+    for row, kind, model in (("apiin.one", "image", "flux-2"), ("onysoft", "video", "veo3")):
+        told = {**task, "consumed_credits": said, "cost": said, "estimated_cost": {"amount": said}}
+        call = Call(Capability(kind), model, {})
+        poll = TRANSLATORS[row].find(call)[1].poll
+        assert poll and poll.read(Answer(200, {}, b"", told), Seen("t")).cost is None
+
+
 def nested(levels: int) -> str:
     return "[" * levels + "]" * levels
 
