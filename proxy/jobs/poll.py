@@ -86,7 +86,8 @@ class Poller:
             task = operation.poll.read(answer, Seen(entry.task_id))
         except MalformedReply as exc:
             account.health.note(failure_of(exc))
-            await self._again(due, job, f"Its last answer could not be read ({exc}).")
+            if not await self._moved(due, job, operation):
+                await self._again(due, job, f"Its last answer could not be read ({exc}).")
             return
         await self._shown(due, job, operation, account, task)
 
@@ -94,24 +95,32 @@ class Poller:
         self, due: Due, job: Job, operation: Operation, fault: Fault, status: int
     ) -> None:
         """An error instead of a state: asked again later, elsewhere if the row knows another path."""
-        assert operation.poll is not None
-        entry = job.tasks[due.index]
-        paths = len(operation.poll.paths)
-        # Round and round: a task may show up late, on whichever path it is that knows it.
-        path = (entry.poll_path + 1) % paths
-        if status in (404, 405) and paths > 1 and (path or due.at < job.deadline):
-            pause = self.pause(job, entry)
-            moved = transitions.progressed(
-                due.index,
-                at=time.time() + (0.0 if path else pause),
-                running=False,
-                progress=0,
-                poll_path=path,
-            )
-            await self._jobs.change(job.id, moved, known=job)
+        unknown = status in (404, 405) or fault.kind is FaultKind.NOT_FOUND  # or so under HTTP 200
+        if unknown and await self._moved(due, job, operation):
             return
         said = endings.last_said(redacted(fault, self._jobs.redactor).message)
         await self._again(due, job, said, fault.retry_after or 0.0)
+
+    async def _moved(self, due: Due, job: Job, operation: Operation) -> bool:
+        """Whether there is another path, where the task is asked after next.
+
+        Round and round: a task may show up late, on whichever path it is that knows it.
+        """
+        assert operation.poll is not None
+        entry = job.tasks[due.index]
+        paths = len(operation.poll.paths)
+        path = (entry.poll_path + 1) % paths
+        if paths == 1 or not (path or due.at < job.deadline):
+            return False
+        moved = transitions.progressed(
+            due.index,
+            at=time.time() + (0.0 if path else self.pause(job, entry)),
+            running=False,
+            progress=0,
+            poll_path=path,
+        )
+        await self._jobs.change(job.id, moved, known=job)
+        return True
 
     async def _again(self, due: Due, job: Job, said: str = "", wait: float = 0.0) -> None:
         """Ask again later, in `wait` seconds or more: one bad poll never fails a job. The deadline does, by the

@@ -1,8 +1,10 @@
 """Suno's routes at apiin.one: songs, their extensions, covers and lyrics, on the wire and as jobs."""
 
+import json
 from typing import Any
 
 import httpx
+import pytest
 
 from proxy.sandbox import Sandbox
 from proxy.sandbox.assets import asset
@@ -77,6 +79,24 @@ def test_extend_and_feed(public: Proxy, gateways: Sandbox) -> None:
         "/api/v1/audio/music/feed",
         {"task_id": double.submits[0].task_id},
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 404, "message": "task not found", "data": None},
+        {"code": 200, "message": "success", "data": None},
+    ],
+)
+def test_a_task_that_is_unknown_under_200_is_asked_after_at_its_own_route(
+    public: Proxy, gateways: Sandbox, body: dict[str, Any]
+) -> None:
+    double = gateways["apiin.one"]
+    with public.http() as http:
+        origin = song(http)
+        double.fault("poll", path="/tasks/", times=None, body=json.dumps(body))
+        done = made(http, "suno-extend", origin_task_id=origin)
+        assert done["status"] == "completed", done["error"]
 
 
 def test_cover_pictures_and_their_status(public: Proxy, gateways: Sandbox) -> None:
