@@ -26,7 +26,7 @@ def refuse(answer: Answer) -> Fault | None:
     if answer.ok:
         return None
     fault = openai.refuse(answer)
-    return replace(fault, certain=answer.status < 500) if fault else None
+    return replace(fault, certain=400 <= answer.status < 500) if fault else None
 
 
 def read(answer: Answer, call: Call) -> Task:

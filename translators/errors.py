@@ -147,6 +147,9 @@ def retry_after_in(headers: Mapping[str, str]) -> float | None:
 
 
 _WORDS = ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail")
+# Of a refusal whose parts say what is wrong with which parameter: FastAPI's `detail`, ASP.NET's `errors`.
+_PLACES = ("detail", "errors")
+_MOST = 20  # of them that are told
 _NOTHING = ("", "none", "null")
 _DEEPEST = 8  # objects within each other in which an error's words are looked for
 
@@ -162,8 +165,24 @@ def message_in(body: Any, deepest: int = _DEEPEST) -> str | None:
         found = message_in(value, deepest - 1) if isinstance(value, str | Mapping) else None
         if found:
             return found
+    found = next((found for name in _PLACES if (found := _parts_in(body.get(name)))), None)
     data = body.get("data")
-    return message_in(data, deepest - 1) if isinstance(data, Mapping) else None
+    return found or (message_in(data, deepest - 1) if isinstance(data, Mapping) else None)
+
+
+def _parts_in(parts: Any) -> str | None:
+    """`[{"loc": ["body", "prompt"], "msg": "…"}]` or `{"Prompt": ["…"]}` as "body.prompt: …; …"."""
+    said: list[str] = []
+    if isinstance(parts, Mapping):
+        for name, words in list(parts.items())[:_MOST]:
+            first = words[0] if isinstance(words, list) and words else words
+            said += [f"{name}: {first}"] if isinstance(first, str) else []
+    elif isinstance(parts, list):
+        for one in parts[:_MOST]:
+            place = one.get("loc") if isinstance(one, Mapping) else None
+            where = f"{'.'.join(map(str, place))}: " if isinstance(place, list) else ""
+            said += [where + words] if (words := message_in(one, 1)) else []
+    return "; ".join(said)[:2000] or None
 
 
 def code_in(body: Any) -> str | None:

@@ -156,6 +156,7 @@ def test_one_bad_poll_fails_no_job(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "certain"),
     [
+        (302, FaultKind.FAILED, False),
         (400, FaultKind.REJECTED, True),
         (401, FaultKind.AUTH, True),
         (402, FaultKind.QUOTA, True),

@@ -90,6 +90,18 @@ def test_statuses(status: int, kind: FaultKind) -> None:
         ({"error": None, "data": {"error_message": "m"}}, "m"),
         ({"failMsg": "m"}, "m"),
         ({"detail": "m"}, "m"),
+        (
+            {"detail": [{"loc": ["body", "n"], "msg": "too many", "input": 9}, {"msg": "no"}]},
+            "body.n: too many; no",
+        ),
+        (
+            {"title": "Invalid", "errors": {"Prompt": ["is required"], "n": "no", "m": []}},
+            "Prompt: is required; n: no",
+        ),
+        ({"message": "m", "errors": {"prompt": ["x"]}}, "m"),
+        ({"errors": ["m", {"message": "n"}, 7, None]}, "m; n"),
+        ({"detail": [{"msg": str(n)} for n in range(99)]}, "; ".join(map(str, range(20)))),
+        ({"detail": [], "errors": {}, "data": {"msg": "m"}}, "m"),
         (" m ", "m"),
         ({"error": {"code": 7}}, None),
         ({}, None),
