@@ -109,8 +109,10 @@ def _task(data: Mapping[str, Any]) -> Task:
         return Task(state, task_id, fault=_failure(_words(data)), cost=cost)
     if state is not State.SUCCEEDED:
         return Task(state, task_id)
-    assets = _assets(result) or tuple(map(asset_of, links_in(data, IN_TASKS)))
+    assets = _assets(result)
     text = None if assets else _text(result)
+    if not assets and text is None:
+        assets = tuple(map(asset_of, links_in(data, IN_TASKS)))
     if not assets and text is None:
         fault = _failure("the task ended with SUCCESS, but without a result")
         return Task(State.FAILED, task_id, fault=fault, cost=cost)

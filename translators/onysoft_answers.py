@@ -172,11 +172,11 @@ def _failed(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def _result(
     data: Mapping[str, Any], names: tuple[str, ...]
 ) -> tuple[tuple[Asset, ...], str | None]:
-    links = links_in(data, names)
-    if not links and status_of(data):
+    links, text = links_in(data, names), _text(data)
+    if not links and not text and status_of(data):
         links = links_in(data, IN_TASKS)
     if not links:
-        return (), _text(data)
+        return (), text
     beside = [("thumbnail_url", "thumbnail")]
     if names is SOUNDS:
         beside.append(("image_url", "cover"))
@@ -188,7 +188,7 @@ def _result(
             for one in links_in(data.get(name))
             if one not in links
         ),
-    ), _text(data)
+    ), text
 
 
 def _text(data: Mapping[str, Any]) -> str | None:

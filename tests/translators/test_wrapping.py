@@ -155,6 +155,13 @@ def test_a_done_task_has_its_result_somewhere(row: str, result: Any) -> None:
     assert [one.url for one in task.assets if one.role == "content"] == [URL]
 
 
+def test_words_are_the_result_of_a_task_that_names_its_input() -> None:
+    told = {"data": {"task_id": "t", "status": "SUCCESS", "audio": URL}}
+    for row, words in (("onysoft", {"text": "So"}), ("apiin.one", {"response": ["So"]})):
+        task = polled(row, {"data": {**told["data"], **words}})
+        assert (task.text, task.assets) == ("So", ())
+
+
 def test_links_beside_a_new_id_may_be_what_was_sent() -> None:
     for row, echo in (("onysoft", {"image_url": URL}), ("apiin.one", {"output": URL})):
         assert submitted(row, {"data": {"task_id": "t", **echo}}) == Task(State.QUEUED, "t")
