@@ -36,7 +36,10 @@ def read(answer: Answer, call: Call) -> Task:
         return Task(State.FAILED, fault=replace(_fault(answer.body), certain=True))
     if id is None:
         raise MalformedReply("The gateway's answer holds no taskId.")
-    return _task(answer.body, id)
+    try:
+        return _task(answer.body, id)
+    except MalformedReply:  # what stands for a result is none yet
+        return Task(State.RUNNING, id)
 
 
 def read_result(answer: Answer, seen: Seen) -> Task:

@@ -21,21 +21,24 @@ LINK_LIVES = 20 * 60.0  # "Generate again or download within 20 minutes": page, 
 def read(answer: Answer, call: Call) -> Task:
     """The submit's answer: the finished videos, or (undocumented) only an id to poll."""
     task = _task(answer.body, None)
-    if task.state is State.SUCCEEDED and not task.assets:
-        return Task(State.QUEUED, _known(task.id), task.progress)  # the submit's own "success"
-    return task
+    if task.state is not State.SUCCEEDED or task.assets:
+        return task
+    if status_of(task_in(answer.body)) == "success":  # the submit's own
+        return Task(State.QUEUED, _known(task.id))
+    return replace(task, assets=(_content(_known(task.id)),))
 
 
 def read_poll(answer: Answer, seen: Seen) -> Task:
     """`GET /videos/{id}` in OpenAI's shape or `GET /video/generations/{id}` in new-api's."""
     task = _task(answer.body, seen.task_id)
     if task.state is State.SUCCEEDED and not task.assets:
-        return replace(task, assets=(_asset(f"/videos/{seen.task_id}/content"),))
+        return replace(task, assets=(_content(seen.task_id),))
     return task
 
 
 def _task(body: Any, id: str | None) -> Task:
-    holder = task_in(body)
+    whole = isinstance(body, Mapping) and body.get("videos")  # as the page has it
+    holder = body if whole else task_in(body)
     if not holder and not isinstance(body, Mapping):
         raise MalformedReply("The gateway's answer is no JSON object.")
     inner = holder.get("data")
@@ -77,6 +80,10 @@ def _assets(holder: Mapping[str, Any]) -> Iterator[Asset]:
             if isinstance(url, str) and url.startswith(("http://", "https://", "/")):
                 yield _asset(url)
                 return
+
+
+def _content(id: str) -> Asset:
+    return _asset(f"/videos/{id}/content")
 
 
 def _asset(url: str, mime: Any = None) -> Asset:

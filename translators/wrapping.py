@@ -74,8 +74,11 @@ def task_in(body: Any) -> Mapping[str, Any]:
             break
         this = inner
     more = next((one for name in _WRAPPERS if (one := _object(this.get(name)))), None)
+    if more is None:
+        return this
+    known = (*_IDS, *_STATUSES) if status_of(this) else _IDS if id_of(this) else ()
     said = {name: value for name, value in this.items() if value not in (None, "", [], {})}
-    return this if more is None else {**more, **said}
+    return {**{name: value for name, value in more.items() if name not in known}, **said}
 
 
 def amount_in(value: Any) -> float | None:
@@ -123,7 +126,7 @@ def _wrapped(this: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     inner = _object(this.get(name))
     if _own(inner) and (name == "data" or not _own(this)):
         return inner
-    if _own(this) and not (name == "data" and status_of(inner)):
+    if _own(this) and (name != "data" or status_of(this) or not status_of(inner)):
         return None
     speaks = id_of(inner) or status_of(inner) or any(_object(inner.get(one)) for one in _WRAPPERS)
     return inner if speaks and (name == "data" or not (id_of(this) or status_of(this))) else None

@@ -155,6 +155,26 @@ def test_a_done_task_has_its_result_somewhere(row: str, result: Any) -> None:
     assert [one.url for one in task.assets if one.role == "content"] == [URL]
 
 
+@pytest.mark.parametrize("name", ["data", "result", "task"])
+def test_what_a_task_says_of_itself_stands(name: str) -> None:
+    for status, state in (("completed", State.SUCCEEDED), ("failed", State.FAILED)):
+        told = {"task_id": "t", "state": status, "video_url": URL, name: {"status": "ok", "id": 1}}
+        assert polled("onysoft", told).state is state
+        assert submitted("onysoft", told).id == "t"
+
+
+def test_a_submit_may_say_where_its_result_will_be() -> None:
+    assert submitted("ai-gate.one", {"taskId": "t", "url": "pending"}) == Task(State.RUNNING, "t")
+    done = submitted("aigate.shop", {"id": "t", "status": "completed"})
+    assert [one.url for one in done.assets] == ["/videos/t/content"]
+
+
+def test_the_pages_videos_stand_before_all_else() -> None:
+    told = {"created": 1, "videos": [{"url": URL}], "task": {"id": "z"}, "data": {"task_id": "z"}}
+    for task in (submitted("aigate.shop", told), polled("aigate.shop", told)):
+        assert [one.url for one in task.assets] == [URL]
+
+
 def test_words_are_the_result_of_a_task_that_names_its_input() -> None:
     told = {"data": {"task_id": "t", "status": "SUCCESS", "audio": URL}}
     for row, words in (("onysoft", {"text": "So"}), ("apiin.one", {"response": ["So"]})):
