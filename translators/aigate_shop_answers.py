@@ -36,13 +36,13 @@ def read_poll(answer: Answer, seen: Seen) -> Task:
     return task
 
 
-def _task(body: Any, id: str | None) -> Task:
+def _task(body: Any, asked: str | None) -> Task:
     whole = isinstance(body, Mapping) and body.get("videos")  # as the page has it
     holder = body if whole else task_in(body)
-    if not holder and not isinstance(body, Mapping):
+    if asked and not holder and not isinstance(body, Mapping):
         raise MalformedReply("The gateway's answer is no JSON object.")
     inner = holder.get("data")
-    id = id or id_in(body) or (inner if isinstance(inner, str) else None)
+    id = asked or id_in(body) or (inner if isinstance(inner, str) else None)
     status = status_of(holder)
     progress = openai.progress_of(holder.get("progress"))
     # The status comes first: an old finished task has its URL in fail_reason.

@@ -53,12 +53,12 @@ def id_of(holder: Mapping[str, Any]) -> str | None:
 
 
 def id_in(body: Any) -> str | None:
-    """A task's id, wherever in an answer it stands; also `{"data": "the id"}`."""
+    """A task's id, wherever in an answer it stands; also alone, or as `{"data": "the id"}`."""
     this = _object(body)
     for level in (task_in(this), *_levels(this)):
         if (found := id_of(level)) is not None:
             return found
-    data = this.get("data")
+    data = body if isinstance(body, str) else this.get("data")
     return data if isinstance(data, str) and _BARE_ID.fullmatch(data) else None
 
 

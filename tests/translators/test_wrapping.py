@@ -86,7 +86,9 @@ def test_an_id_may_be_a_number(row: str) -> None:
 
 
 def test_an_id_may_stand_alone() -> None:
-    assert id_in({"code": 200, "data": "n41abc_flux2"}) == "n41abc_flux2"
+    for body in ({"code": 200, "data": "n41abc_flux2"}, "n41abc_flux2"):
+        assert id_in(body) == "n41abc_flux2"
+        assert {submitted(row, body).id for row in ROWS} == {"n41abc_flux2"}
     for words in ("submitted", "in 30 seconds", URL, "7", ""):
         assert id_in({"code": 200, "data": words}) is None
     assert id_in({"data": {"id": True}}) is id_in({"data": {"id": [1]}}) is id_in([]) is None
