@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urljoin
 
 from proxy.accounts import Account
 from proxy.config import Config
@@ -87,10 +86,11 @@ async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dic
         kept["file"] = await media.save(asset.data, mime or OCTETS)
         return kept
     url = asset.url or ""
-    if asset.rooted:
-        url = urljoin(account.base_url, url)
-    # A row's "/…" is relative to the base URL, as an OpenAI-like gateway's content endpoint is.
-    kept["url"] = account.base_url + url if url.startswith("/") else url
+    if url.startswith("/"):
+        # A row's "/…" is relative to the base URL, as an OpenAI-like gateway's content endpoint is.
+        kept["url"] = rooted(account.base_url, url) if asset.rooted else account.base_url + url
+    else:
+        kept["url"] = url
     lives = asset.lives or account.row.link_lives
     if lives is not None:
         kept["lives"] = lives
@@ -98,6 +98,14 @@ async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dic
     if asset.auth:
         kept["auth"] = True
     return kept
+
+
+def rooted(base_url: str, link: str) -> str:
+    """A gateway's "/…" or "//…" in full; what is no address even so is found out where it is fetched."""
+    scheme, _, rest = base_url.partition("://")
+    if link.startswith("//"):
+        return f"{scheme}:{link}"
+    return f"{scheme}://{rest.partition('/')[0]}{link}"
 
 
 def files_of(job: Job) -> list[str]:
