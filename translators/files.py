@@ -185,7 +185,7 @@ IN_TASKS = (
     *("file_url", "fileUrl", "video", "audio", "image", "file", "files", "sunoData", "tracks"),
     *("response", "response_data", "result", "output", "data"),
 )
-_LINK = re.compile(r"(?:https?://|//?[\w.%~-]|data:)\S+")
+_LINK = re.compile(r"(?:https?://|//?[\w.%~-])\S+")
 
 
 def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:
@@ -193,7 +193,7 @@ def links_in(value: Any, names: tuple[str, ...] = LINKS) -> list[str]:
     of which the first of `names` that holds one counts. `/…` and `//…` are the gateway's own."""
     if isinstance(value, str):
         value = value.strip()
-        if _LINK.fullmatch(value):
+        if value.startswith("data:") or _LINK.fullmatch(value):  # a picture's bytes are many
             return [value]
         inner = from_text(value) if value[:1] in ("[", "{") else None
         return [] if isinstance(inner, str) else links_in(inner, names)

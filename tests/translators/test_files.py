@@ -129,8 +129,12 @@ def test_links_and_assets_of_results() -> None:
     assert links_in(URL) == [URL]
     assert links_in({"urls": [URL, {"url": URL}]}) == [URL, URL]
     assert links_in('{"url": "https://a.example/b.png"}') == [URL]
+    assert links_in(f" {URL}\n") == [URL]
+    assert links_in(["/files/a", "//cdn/a"]) == ["/files/a", "//cdn/a"]
+    assert links_in([f"{URL} is it", "/ or", "/", "// x"]) == []
     assert links_in(None) == links_in("text") == links_in('{"x": 1}') == []
     assert asset_of(URL, title="t") == Asset(url=URL, title="t")
     assert asset_of("data:image/png;base64,iVBORw==") == Asset(data=b"\x89PNG", mime="image/png")
+    assert asset_of("/a", title="t") == Asset(url="/a", rooted=True, auth=True, title="t")
     with pytest.raises(MalformedReply):
         asset_of("nowhere")
