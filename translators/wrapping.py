@@ -39,15 +39,18 @@ def state_of(status: Any) -> State:
 
 def status_of(holder: Mapping[str, Any]) -> str:
     """A task's status in lower case; empty where there is none."""
-    found = (holder.get(name) for name in _STATUSES)
-    return next((one.strip().lower() for one in found if isinstance(one, str) and one.strip()), "")
+    for name in _STATUSES:
+        value = holder.get(name)
+        if isinstance(value, str) and (word := value.strip().lower()):
+            return word
+    return ""
 
 
 def id_of(holder: Mapping[str, Any]) -> str | None:
     """A task's id among an object's own members: text, or a number."""
     for name in _IDS:
         value = holder.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value:
+        if type(value) in (str, int) and value:
             return str(value)
     return None
 
@@ -55,7 +58,9 @@ def id_of(holder: Mapping[str, Any]) -> str | None:
 def id_in(body: Any) -> str | None:
     """A task's id, wherever in an answer it stands; also alone, or as `{"data": "the id"}`."""
     this = _object(body)
-    for level in (task_in(this), *_levels(this)):
+    if (found := id_of(task_in(this))) is not None:
+        return found
+    for level in _levels(this):
         if (found := id_of(level)) is not None:
             return found
     data = body if isinstance(body, str) else this.get("data")
@@ -69,6 +74,8 @@ def task_in(body: Any) -> Mapping[str, Any]:
     """
     this = _object(body)
     for _ in range(_DEEPEST):
+        if not _wraps(this):  # as on the pages
+            return this
         inner = next((one for name in _WRAPPERS if (one := _wrapped(this, name))), None)
         if inner is None:
             break
@@ -109,12 +116,23 @@ def created(task: Task, body: Any) -> Task | None:
 
 def _object(value: Any) -> Mapping[str, Any]:
     """A value as an object: itself, the only one of a list of tasks, or what a string spells."""
+    if isinstance(value, dict):
+        return value
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         value = from_text(value)
     if isinstance(value, list) and len(value) == 1 and _own(value[0]):
         value = value[0]
     empty: JSON = {}
     return value if isinstance(value, Mapping) else empty
+
+
+def _wraps(this: Mapping[str, Any]) -> bool:
+    """Whether there may be an object under one of the wrappers' names."""
+    for name in _WRAPPERS:
+        value = this.get(name)
+        if value and (not isinstance(value, str) or value.lstrip()[:1] in ("{", "[")):
+            return True
+    return False
 
 
 def _own(value: Any) -> bool:
