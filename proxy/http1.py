@@ -5,6 +5,7 @@ Sans pool and sans policy: a connection that could not be made is the pool's mat
 
 import asyncio
 import re
+import select
 from collections.abc import Callable
 from typing import cast
 
@@ -38,6 +39,13 @@ class Connection(asyncio.Protocol):
         """Open, as far as one can know, and between two exchanges."""
         transport = self._transport
         return transport is not None and not transport.is_closing() and self._exchange is None
+
+    def quiet(self) -> bool:
+        """Whether our kernel, too, knows of nothing that the server has sent, nor of its end. A system call."""
+        assert self._transport is not None
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     def start(self, head: bytes, body: bytes, read_timeout: float | None) -> "Exchange":
         """Send a request; the exchange is to be read to its end, or closed."""

@@ -1,8 +1,8 @@
 """httpx's transport interface over `http1`: a pool of connections, proxies from the environment.
 
 httpx's own transport costs several times as much a request. The mapping of failures is what money
-depends on: only a connection that was never made is a `ConnectError` or `ConnectTimeout`;
-everything later may have reached the gateway, and nothing is ever sent twice.
+depends on: only a connection that was never made, or had ended before anything was sent, is a
+`ConnectError` or `ConnectTimeout`; everything later may have reached the gateway, and nothing is ever sent twice.
 """
 
 import asyncio
@@ -85,7 +85,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
             if connection.usable and idle < connection.age:
                 if idle >= fresh or (self._ages and idle >= self._ages.get(place, KEEPALIVE)):
                     return None  # it is left to whoever asks for less
-                return connections.pop()
+                if fresh >= KEEPALIVE or connection.quiet():
+                    return connections.pop()
             connections.pop().close()
         return None
 
@@ -101,11 +102,14 @@ class Http1Transport(httpx.AsyncBaseTransport):
     ) -> Connection:
         try:
             async with asyncio.timeout(timeout):
-                return await self._connect(place, proxy)
+                made = await self._connect(place, proxy)
         except TimeoutError as exc:
             raise httpx.ConnectTimeout(f"no connection to {place[1]} in time") from exc
         except (OSError, ssl.SSLError, UnicodeError) as exc:
             raise httpx.ConnectError(f"{place[1]}: {exc}") from exc
+        if not made.usable:
+            raise httpx.ConnectError(f"{place[1]} closed the connection before anything was sent")
+        return made
 
     async def _connect(self, place: Place, proxy: SplitResult | None) -> Connection:
         scheme, host, port = place

@@ -1,6 +1,8 @@
 """Our HTTP/1.1 client against servers that speak well, oddly, slowly, and not at all."""
 
 import asyncio
+import select
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from proxy.http1 import Connection
 from proxy.http1_exchange import Exchange
 from proxy.messages import Body
 from proxy.transport import Http1Transport, NotPublic
+from tests.eventually import becoming
 
 CERTIFICATES = Path(__file__).parent / "certificates"
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -628,6 +632,51 @@ async def test_a_request_that_wants_a_fresh_connection(client: Http1Transport) -
         assert len(client._idle[next(iter(client._idle))]) == 2  # the older one is left to others
         idle_for(client, 1.5)
         assert await connections_after(False) == 2
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_an_end_that_only_the_kernel_knows_of(secure: bool) -> None:
+    """The loop was busy while the server closed: a submit sent there would be in doubt."""
+    tls, client = localhost_tls()
+    peers: list[Peer] = []
+
+    async def talk(peer: Peer) -> None:
+        peers.append(peer)
+        await always(PLAIN)(peer)
+
+    async with serving(talk, tls if secure else None) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        peers[0].writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        idle = client._idle[next(iter(client._idle))][0]
+        assert idle._transport is not None
+        select.select([idle._transport.get_extra_info("socket")], [], [], 10)
+        assert idle.usable
+        request = post(server.url)
+        request.extensions["fresh"] = 1.0
+        assert await whole(client, request) == (200, b"hello")
+        assert server.connections == 2
+        await client.aclose()
+
+
+async def test_who_closes_before_anything_was_sent_has_taken_nothing() -> None:
+    """As a balancer does whose servers are away: another target may be asked, also for what is paid."""
+
+    class Late(Http1Transport):
+        async def _connect(self, *place: Any) -> Connection:
+            made = await super()._connect(*place)
+            await becoming(lambda: not made.usable)
+            return made
+
+    async def away(peer: Peer) -> None:
+        return
+
+    client = Late()
+    async with serving(away) as server:
+        request = post(server.url)
+        with pytest.raises(httpx.ConnectError):
+            await client.handle_async_request(request)
+        assert "sent" not in request.extensions
+    await client.aclose()
 
 
 async def test_a_server_that_ends_connections_early_is_known_then(client: Http1Transport) -> None:
