@@ -29,6 +29,16 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name, in lower case, is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 async def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, all of them public; raises NotPublic, or ConnectError where there is none.
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from proxy.addresses import is_loopback
 from proxy.config import ClientKey, Config
 from proxy.errors import ApiError
 from proxy.store.money import Budget, Rates
@@ -78,14 +78,14 @@ class Gate:
         said = headers.get(b"host", b"").decode("latin-1")
         host = _hostname("//" + said)
         anyone = not self._hosts
-        if not anyone and host not in self._hosts and not _is_loopback(host):
+        if not anyone and host not in self._hosts and not is_loopback(host):
             raise _foreign("Host", said)
         if (given := headers.get(b"origin")) is not None:
             origin = given.decode("latin-1")
             name = _hostname(origin)
             # A server in front may have put its own Host in the place of the public one.
             same = name and name in (host, self._public)
-            if not same and not (_is_loopback(name) and _is_loopback(host)):
+            if not same and not (is_loopback(name) and is_loopback(host)):
                 raise _foreign("Origin", origin)
 
 
@@ -111,15 +111,6 @@ def _hostname(url: str) -> str:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _unauthenticated(message: str) -> ApiError:

@@ -8,8 +8,8 @@ depends on: only a connection that was never made, or had ended before anything 
 import asyncio
 import ssl
 from collections import defaultdict, deque
-from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult
+from urllib.request import getproxies
 from weakref import WeakSet
 
 import httpx
@@ -17,7 +17,7 @@ import httpx
 from proxy.addresses import NotPublic, is_public, public_addresses
 from proxy.http1 import KEEPALIVE, Connection
 from proxy.messages import Answer, Body, Place, Post, head_of, place_of
-from proxy.tunnel import Tunnel, credentials
+from proxy.tunnel import Tunnel, asking, credentials, proxy_to
 
 __all__ = ["Http1Transport", "NotPublic", "is_public"]
 
@@ -48,7 +48,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
             place, head = request.place, request.head
         else:
             place = place_of(request.url)
-            proxy = self._proxy(place) if self._proxies else None
+            proxy = proxy_to(place, self._proxies) if self._proxies else None
             head = _head(request, proxy if place[0] == "http" else None)
         if body or request.method != "GET":
             head += b"content-length: %d\r\n" % len(body)
@@ -167,18 +167,15 @@ class Http1Transport(httpx.AsyncBaseTransport):
     ) -> Connection:
         """By way of a proxy: plain requests are sent to it whole, TLS goes through a tunnel."""
         host, port = proxy.hostname or "", proxy.port or (443 if proxy.scheme == "https" else 80)
+        outer = self._tls() if proxy.scheme == "https" else None
         if tls is None:
-            outer = self._tls() if proxy.scheme == "https" else None
             return await self._dial(self._made(place), host, port, outer, host)
         loop = asyncio.get_running_loop()
-        raw, tunnel = await loop.create_connection(Tunnel, host, port)
-        target = f"{place[1]}:{place[2]}"
-        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
-        lines += [f"{name.decode()}: {value.decode()}" for name, value in credentials(proxy)]
-        raw.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        raw, tunnel = await loop.create_connection(Tunnel, host, port, ssl=outer)
+        raw.write(asking(proxy, place))
         try:
             if not (await tunnel.answer).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
-                raise OSError(f"the proxy refused a tunnel to {target}")
+                raise OSError(f"the proxy refused a tunnel to {place[1]}")
         except BaseException:  # in time, too: nobody else knows of it
             raw.abort()
             raise
@@ -201,12 +198,6 @@ class Http1Transport(httpx.AsyncBaseTransport):
                 del self._idle[place]
         if self._idle:
             self._purging = loop.call_later(KEEPALIVE / 4, self._purge)
-
-    def _proxy(self, place: Place) -> SplitResult | None:
-        url = self._proxies.get(place[0]) or self._proxies.get("all")
-        if not url or proxy_bypass(f"{place[1]}:{place[2]}"):
-            return None
-        return urlsplit(url if "://" in url else f"http://{url}")
 
     def _tls(self) -> ssl.SSLContext:
         if self._verify is None:

@@ -1,8 +1,15 @@
-"""What a proxy of the environment wants to hear, and how it says that a tunnel is open."""
+"""Which proxy of the environment is asked, what it wants to hear, and how it says that a tunnel is open."""
 
 import asyncio
 from base64 import b64encode
-from urllib.parse import SplitResult, unquote
+from collections.abc import Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import proxy_bypass
+
+import httpx
+
+from proxy.addresses import is_loopback
+from proxy.messages import Place
 
 
 class Tunnel(asyncio.Protocol):
@@ -20,6 +27,34 @@ class Tunnel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.answer.done():
             self.answer.set_exception(exc or ConnectionResetError("the proxy closed the tunnel"))
+
+
+def proxy_to(place: Place, proxies: Mapping[str, str]) -> SplitResult | None:
+    """The proxy on the way there. Raises UnsupportedProtocol where it speaks no HTTP.
+
+    What it has as its own machine is not ours: nobody's is asked for that.
+    """
+    url = proxies.get(place[0]) or proxies.get("all")
+    if not url or is_loopback(place[1]) or proxy_bypass(_authority(place)):
+        return None
+    found = urlsplit(url if "://" in url else f"http://{url}")
+    if found.scheme not in ("http", "https"):
+        raise httpx.UnsupportedProtocol(f"a proxy by {found.scheme} is not spoken to")
+    return found
+
+
+def asking(proxy: SplitResult, place: Place) -> bytes:
+    """What opens a tunnel to a place."""
+    target = _authority(place).encode("idna")
+    lines = [b"CONNECT %s HTTP/1.1" % target, b"host: %s" % target]
+    lines += [b"%s: %s" % one for one in credentials(proxy)]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _authority(place: Place) -> str:
+    """As a URL has it: an IPv6 address in brackets."""
+    _, host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def credentials(proxy: SplitResult) -> list[tuple[bytes, bytes]]:

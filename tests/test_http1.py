@@ -1,6 +1,7 @@
 """Our HTTP/1.1 client against servers that speak well, oddly, slowly, and not at all."""
 
 import asyncio
+import os
 import select
 import socket
 import ssl
@@ -418,12 +419,43 @@ async def test_proxies_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert b"proxy-authorization: Basic dXNlcjpwQHNz" in server.requests[0]
 
 
-async def test_tls_through_a_proxy_goes_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
-    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_tls.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_no_proxy_is_asked_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """What it has there is not ours: neither the sandbox nor a model of one's own would be found."""
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    transport = Http1Transport()
+    async with serving(always(PLAIN)) as server:
+        url = server.url.replace("127.0.0.1", host)
+        assert await whole(transport, post(url)) == (200, b"hello")
+    await transport.aclose()
 
-    async with serving(always(PLAIN), server_tls) as inner:
-        port = httpx.URL(inner.url).port
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_speaks_no_http_is_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    async with serving(always(PLAIN)) as server:
+        place = httpx.URL(server.url)
+        monkeypatch.setenv("all_proxy", f"socks5://{place.host}:{place.port}")
+        transport = Http1Transport()
+        request = post(f"{scheme}://gateway.invalid/")
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await transport.handle_async_request(request)
+        assert "sent" not in request.extensions
+        assert not server.connections
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http proxy", "https proxy"])
+async def test_tls_through_a_proxy_goes_through_a_tunnel(
+    monkeypatch: pytest.MonkeyPatch, secure: bool
+) -> None:
+    tls, _ = localhost_tls()
+    async with serving(always(PLAIN), tls) as inner:
+        port = httpx.URL(inner.url).port or 0
 
         async def tunnel(peer: Peer) -> None:
             await peer.request()
@@ -440,13 +472,21 @@ async def test_tls_through_a_proxy_goes_through_a_tunnel(monkeypatch: pytest.Mon
                 writer.transport.abort()
                 await asyncio.sleep(0)
 
-        async with serving(tunnel) as outer:
-            monkeypatch.setenv("https_proxy", outer.url.partition("/path")[0])
+        async with serving(tunnel, tls if secure else None) as outer:
+            scheme, _, place = outer.url.partition("/path")[0].rpartition("//")
+            monkeypatch.setenv("https_proxy", f"{scheme}//user:secret@{place}")
             trusted = ssl.create_default_context(cafile=str(CERTIFICATES / "localhost.pem"))
+            trusted.check_hostname = False
             transport = Http1Transport(verify=trusted)
-            assert await whole(transport, post(f"https://localhost:{port}/")) == (200, b"hello")
+            for host in ("gateway.invalid", "[2001:db8::1]"):
+                url = f"https://{host}:{port}/"
+                assert await whole(transport, post(url)) == (200, b"hello")
             await transport.aclose()
-    assert outer.requests[0].startswith(b"CONNECT localhost:")
+    assert [one.split(b"\r\n")[:2] for one in outer.requests] == [
+        [b"CONNECT %s:%d HTTP/1.1" % (host, port), b"host: %s:%d" % (host, port)]
+        for host in (b"gateway.invalid", b"[2001:db8::1]")
+    ]
+    assert all(b"proxy-authorization: Basic " in one for one in outer.requests)
 
 
 @pytest.mark.parametrize(
@@ -483,7 +523,7 @@ async def test_a_tunnel_that_does_not_open_is_closed(monkeypatch: pytest.MonkeyP
     async with serving(silent) as outer:
         monkeypatch.setenv("https_proxy", outer.url.partition("/path")[0])
         transport = Http1Transport()
-        request = post("https://localhost:1/")
+        request = post("https://gateway.invalid:1/")
         request.extensions["timeout"] = {"connect": 0.05}
         with pytest.raises(httpx.ConnectTimeout):
             await transport.handle_async_request(request)
@@ -646,7 +686,8 @@ async def test_an_end_that_only_the_kernel_knows_of(secure: bool) -> None:
 
     async with serving(talk, tls if secure else None) as server:
         assert await whole(client, post(server.url)) == (200, b"hello")
-        peers[0].writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        with socket.socket(fileno=os.dup(peers[0].writer.get_extra_info("socket").fileno())) as one:
+            one.shutdown(socket.SHUT_WR)
         idle = client._idle[next(iter(client._idle))][0]
         assert idle._transport is not None
         select.select([idle._transport.get_extra_info("socket")], [], [], 10)
