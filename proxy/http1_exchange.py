@@ -143,6 +143,8 @@ class Exchange(Pours, httpx.AsyncByteStream):
         name = name.lower()
         self.headers.append((name, value))
         if name in _SIZES:
+            if value.lower() == b"identity":
+                raise ValueError("a coding that is none")  # for who forgives it
             self._sized = True
         elif name == b"content-encoding":
             self.identity = value.lower() in (b"", b"identity")

@@ -11,14 +11,15 @@ _LINE: Final = re.compile(rb"\r?\n")
 _FOLD: Final = re.compile(rb"[ \t]*\r?\n[ \t]+")
 _INTERIM: Final = re.compile(rb"HTTP/1\.\d 1")
 _STATUS: Final = b"HTTP/"  # how every one begins
-_LENGTH, _CODING = b"content-length", b"transfer-encoding"
+_LENGTH, _CODING, _NONE = b"content-length", b"transfer-encoding", b"identity"
 
 
 class Forgiving:
     """A parser of answers that takes heads as RFC 9112 lets a client take them, where httptools does not.
 
     Lines that end in LF alone (2.2), folded lines (5.2), a Content-Length that is said twice, and one beside a
-    Transfer-Encoding (6.3). Two readers may see two ends in such an answer: its connection is not used again.
+    Transfer-Encoding (6.3); and the coding "identity", which is none (RFC 2616, 3.6). Two readers may see two ends
+    in such an answer: its connection is not used again.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -62,7 +63,10 @@ def _said_once(lines: Iterable[bytes]) -> Iterable[bytes]:
     chunked = False
     for line in lines:
         name, _, value = line.partition(b":")
-        chunked = chunked or name.lower() == _CODING
+        if name.lower() == _CODING:
+            if value.strip(b" \t").lower() == _NONE:
+                continue
+            chunked = True
         if name.lower() == _LENGTH:
             lengths.update(one.strip(b" \t") for one in value.split(b","))
         else:

@@ -571,6 +571,7 @@ async def test_a_large_body_that_was_read_is_no_reason_for_another_connection(se
         await client.aclose()
 
 
+NO_CODING = b"Transfer-Encoding: identity\r\n"
 ODD_HEADS = {
     "line feeds alone": b"HTTP/1.1 200 OK\ncontent-type: text/plain\ncontent-length: 5\n\nhello",
     "a folded line": b"HTTP/1.1 200 OK\r\nx-a: b\r\n  c\r\n\td\r\ncontent-length: 5\r\n\r\nhello",
@@ -581,7 +582,10 @@ ODD_HEADS = {
     "chunks and length": CHUNKED.replace(b"\r\n\r\n2", b"\r\ncontent-length: 3\r\n\r\n2"),
     "behind an interim one": b"HTTP/1.1 103 Early\r\nlink: </a>\r\n\r\n"
     b"HTTP/1.1 102 Processing\n\n" + PLAIN.replace(b"\r\n", b"\n"),
+    "a coding that is none, and a length": PLAIN.replace(b"OK\r\n", b"OK\r\n%s" % NO_CODING),
+    "a length, and a coding that is none": PLAIN.replace(b"5\r\n", b"5\r\n%s" % NO_CODING),
     "until its end": b"HTTP/1.1 200 OK\nx-a: b\n\nhello",
+    "a coding that is none, until its end": b"HTTP/1.1 200 OK\r\n%s\r\nhello" % NO_CODING,
 }
 
 
