@@ -3,9 +3,14 @@
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 
+# A name whose server does not answer holds its thread for many seconds, whoever gave it up meanwhile. The event
+# loop has a few threads for all names, uvloop's two: strangers' names must not take them from the gateways'.
+_STRANGERS = ThreadPoolExecutor(16, "strangers")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All that is routed of IPv6; outside lie IPv4-compatible, site-local and translators' own addresses.
 _GLOBAL6 = ipaddress.ip_network("2000::/3")
@@ -45,9 +50,9 @@ async def public_addresses(host: str, port: int) -> list[str]:
     The caller connects to these and to no others: a name cannot change its mind in between, and odd
     notations of an address ("127.1", "0x7f.1") are names that are resolved first.
     """
-    loop = asyncio.get_running_loop()
+    look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_STRANGERS, look)
     except (OSError, UnicodeError) as exc:
         raise httpx.ConnectError(f"{host} cannot be resolved: {exc}") from exc
     addresses = [str(one[4][0]) for one in found]

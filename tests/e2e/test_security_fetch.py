@@ -14,7 +14,7 @@ import pytest
 from proxy.addresses import NotPublic, is_public
 from proxy.sandbox import Sandbox
 from proxy.transport import Http1Transport
-from tests.eventually import eventually
+from tests.eventually import becoming, eventually
 from tests.harness import Proxy, config_for, merged, proxy_in_thread
 from tests.wire import CLIP, PNG, ended
 
@@ -231,14 +231,14 @@ async def test_a_name_cannot_change_its_mind(monkeypatch: pytest.MonkeyPatch) ->
     answers = [names("93.184.215.14"), names("127.0.0.1")]
     dialled: list[str] = []
 
-    async def getaddrinfo(host: str, port: int, **_: object) -> Found:
+    def getaddrinfo(host: str, port: int, **_: object) -> Found:
         return answers.pop(0)
 
     async def create_connection(make: object, host: str, port: int, **_: object) -> None:
         dialled.append(host)
         raise OSError("no way out")
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(loop, "create_connection", create_connection)
     transport = Http1Transport(public_only=True)
     for _ in range(2):
@@ -254,13 +254,44 @@ async def test_a_name_cannot_change_its_mind(monkeypatch: pytest.MonkeyPatch) ->
 async def test_a_name_with_one_private_address_has_none(
     monkeypatch: pytest.MonkeyPatch, answer: tuple[str, ...]
 ) -> None:
-    async def getaddrinfo(host: str, port: int, **_: object) -> Found:
+    def getaddrinfo(host: str, port: int, **_: object) -> Found:
         return names(*answer)
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with pytest.raises(NotPublic):
         request = httpx.Request("GET", "http://mixed.example/")
         await Http1Transport(public_only=True).handle_async_request(request)
+
+
+async def test_names_that_nobody_answers_for_leave_the_gateways_reachable(
+    monkeypatch: pytest.MonkeyPatch, inside: Inside
+) -> None:
+    """A client can name as many as it likes, and a webhook's receiver may lose its name server."""
+    known, answered = socket.getaddrinfo, threading.Event()
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: int, *rest: Any, **named: Any) -> Any:
+        if not host.endswith(".example"):
+            return known(host, port, *rest, **named)
+        asked.append(host)
+        answered.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    public, gateways = Http1Transport(public_only=True), Http1Transport()
+    urls = [f"http://{number}.example/" for number in range(100)]
+    try:
+        strangers = [public.handle_async_request(httpx.Request("GET", url)) for url in urls]
+        fetching = asyncio.gather(*strangers, return_exceptions=True)
+        await becoming(lambda: asked)
+        request = httpx.Request("GET", f"http://localhost:{inside.port}/")
+        request.extensions["timeout"] = {"connect": 5.0}
+        answer = await gateways.handle_async_request(request)
+        await answer.aclose()
+    finally:
+        answered.set()
+    assert all(isinstance(one, NotPublic) for one in await fetching)
+    await gateways.aclose()
 
 
 async def test_no_proxy_of_the_environment_is_asked_for_strangers(
