@@ -478,9 +478,10 @@ async def test_tls_through_a_proxy_goes_through_a_tunnel(
             trusted = ssl.create_default_context(cafile=str(CERTIFICATES / "localhost.pem"))
             trusted.check_hostname = False
             transport = Http1Transport(verify=trusted)
-            for host in ("gateway.invalid", "[2001:db8::1]"):
-                url = f"https://{host}:{port}/"
-                assert await whole(transport, post(url)) == (200, b"hello")
+            for host in ("gateway.invalid", "gateway.invalid", "[2001:db8::1]"):
+                request = post(f"https://{host}:{port}/")
+                request.extensions["fresh"] = 1.0  # of which a tunnel bears a second one
+                assert await whole(transport, request) == (200, b"hello")
             await transport.aclose()
     assert [one.split(b"\r\n")[:2] for one in outer.requests] == [
         [b"CONNECT %s:%d HTTP/1.1" % (host, port), b"host: %s:%d" % (host, port)]
