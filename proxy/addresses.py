@@ -3,8 +3,10 @@
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import httpx
 
@@ -44,6 +46,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+async def addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host that is trusted; raises OSError or UnicodeError."""
+    loop = asyncio.get_running_loop()
+    return _of(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
 async def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, all of them public; raises NotPublic, or ConnectError where there is none.
 
@@ -55,7 +63,12 @@ async def public_addresses(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().run_in_executor(_STRANGERS, look)
     except (OSError, UnicodeError) as exc:
         raise httpx.ConnectError(f"{host} cannot be resolved: {exc}") from exc
-    addresses = [str(one[4][0]) for one in found]
-    if not addresses or not all(map(is_public, addresses)):
+    every = _of(found)
+    if not every or not all(map(is_public, every)):
         raise NotPublic(f"{host} is not a public address")
-    return list(dict.fromkeys(addresses))
+    return every
+
+
+def _of(found: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Each address once, the best first."""
+    return list(dict.fromkeys(str(one[4][0]) for one in found))

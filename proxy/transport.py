@@ -8,15 +8,17 @@ depends on: only a connection that was never made, or had ended before anything 
 import asyncio
 import ssl
 from collections import defaultdict, deque
+from functools import partial
 from urllib.parse import SplitResult
 from urllib.request import getproxies
 from weakref import WeakSet
 
 import httpx
 
-from proxy.addresses import NotPublic, is_public, public_addresses
+from proxy.addresses import NotPublic, addresses, is_public, public_addresses
 from proxy.http1 import KEEPALIVE, Connection
 from proxy.messages import Answer, Body, Place, Post, head_of, place_of
+from proxy.racing import first_of
 from proxy.tunnel import Tunnel, asking, credentials, proxy_to
 
 __all__ = ["Http1Transport", "NotPublic", "is_public"]
@@ -118,18 +120,11 @@ class Http1Transport(httpx.AsyncBaseTransport):
         tls = self._tls() if scheme == "https" else None
         if proxy is not None:
             return await self._through(proxy, place, tls)
-        hosts = await public_addresses(host, port) if self._public_only else [host]
-        failure: OSError | None = None
-        for one in hosts:
-            try:
-                return await self._dial(self._made(place), one, port, tls, host)
-            except OSError as exc:
-                # Without the event loop's frame, which holds what it has raised.
-                failure = exc.with_traceback(None)
-        try:
-            raise failure or OSError("no address")
-        finally:
-            failure = None  # as ours would: each is a cycle for the garbage collector
+        find = public_addresses if self._public_only else addresses
+        found = await find(host, port)
+        return await first_of(
+            [partial(self._dial, self._made(place), one, port, tls, host) for one in found]
+        )
 
     async def _dial(
         self, made: Connection, host: str, port: int, tls: ssl.SSLContext | None, name: str

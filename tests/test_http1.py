@@ -268,6 +268,28 @@ async def test_a_name_that_does_not_resolve_is_a_connect_error(client: Http1Tran
         await whole(client, post("http://nowhere.invalid/"))
 
 
+async def test_an_address_that_says_nothing_is_not_all_of_a_gateway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """IPv6 that leads nowhere, one dead machine of two: its time is not the other's."""
+
+    class Broken(Http1Transport):
+        async def _dial(self, made: Connection, host: str, *where: Any) -> Connection:
+            if host == "2001:db8::1":
+                await asyncio.Event().wait()
+            return await super()._dial(made, host, *where)
+
+    def getaddrinfo(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        return [(0, 0, 0, "", (one, 0)) for one in ("2001:db8::1", "127.0.0.1")]
+
+    client = Broken()
+    async with serving(always(PLAIN)) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        url = server.url.replace("127.0.0.1", "gateway.invalid")
+        assert await whole(client, post(url)) == (200, b"hello")
+        await client.aclose()
+
+
 async def test_cancelling_closes_the_connection(client: Http1Transport) -> None:
     asked, gone = asyncio.Event(), asyncio.Event()
 
