@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from proxy.http1_exchange import Exchange
+from proxy.probes import probe
 
 # Shorter than any common server's own keep-alive (5 s and up): a submit that meets a connection
 # just closed by the other side would be in doubt, and a paid job with it.
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        probe(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None:

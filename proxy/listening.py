@@ -3,6 +3,7 @@
 import socket
 
 from proxy.config import ConfigError
+from proxy.probes import probe
 
 BACKLOG = 4096
 
@@ -16,6 +17,7 @@ def bind(host: str, port: int) -> socket.socket:
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe(listener)
     try:
         listener.bind((host, port))
         # At once: until then another process could have the same address, and one of both would fail later.

@@ -15,6 +15,7 @@ import pytest
 
 from proxy.http1 import Connection
 from proxy.http1_exchange import Exchange
+from proxy.listening import bind
 from proxy.messages import Body
 from proxy.transport import Http1Transport, NotPublic
 from tests.eventually import becoming
@@ -699,6 +700,31 @@ async def test_a_request_that_wants_a_fresh_connection(client: Http1Transport) -
         assert len(client._idle[next(iter(client._idle))]) == 2  # the older one is left to others
         idle_for(client, 1.5)
         assert await connections_after(False) == 2
+
+
+def probed(one: socket.socket) -> bool:
+    on = one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    times = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
+    return bool(on) and all(one.getsockopt(socket.IPPROTO_TCP, time) == 60 for time in times)
+
+
+def test_a_client_that_waits_long_is_not_forgotten_either() -> None:
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert probed(accepted)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_a_long_silence_is_not_one_for_the_network(secure: bool) -> None:
+    """What lies between forgets silent connections, and with one the answer to a paid request of 15 minutes."""
+    tls, client = localhost_tls()
+    async with serving(always(PLAIN), tls if secure else None) as server:
+        assert await whole(client, post(server.url)) == (200, b"hello")
+        transport = client._idle[next(iter(client._idle))][0]._transport
+        assert transport is not None
+        assert probed(transport.get_extra_info("socket"))
+        await client.aclose()
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
