@@ -16,8 +16,7 @@ from translators.spelling import from_text
 
 _WRAPPERS = ("data", "result", "task")
 _DEEPEST = 4  # wrappers within each other
-_OWN = ("task_id", "taskId", "taskID")  # nothing but a task is called by these
-_IDS = (*_OWN, "id", "job_id", "jobId")
+_IDS = ("task_id", "taskId", "taskID", "id", "job_id", "jobId")
 _BARE_ID = re.compile(r"(?=.*[0-9])[\w-]{8,200}", re.ASCII)  # no word such as "submitted"
 _STATUSES = ("status", "state", "task_status", "taskStatus")
 _STATES: Mapping[str, State] = {
@@ -76,10 +75,12 @@ def task_in(body: Any) -> Mapping[str, Any]:
     for _ in range(_DEEPEST):
         if not _wraps(this):  # as on the pages
             return this
-        inner = next((one for name in _WRAPPERS if (one := _wrapped(this, name))), None)
-        if inner is None:
+        for name in _WRAPPERS:
+            if inner := _wrapped(this, name):
+                this = inner
+                break
+        else:
             break
-        this = inner
     more = next((one for name in _WRAPPERS if (one := _object(this.get(name)))), None)
     if more is None:
         return this
@@ -90,8 +91,10 @@ def task_in(body: Any) -> Mapping[str, Any]:
 
 def amount_in(value: Any) -> float | None:
     """What something costs: a number, also as text; `None` for all else, and below nothing."""
+    if value is None or isinstance(value, bool):
+        return None
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return number if 0 <= number < math.inf else None
@@ -103,6 +106,8 @@ def created(task: Task, body: Any) -> Task | None:
     A "success" that brings no result is the submit's own, and links beside an id without a status may be
     those that the request gave: such a task has only begun.
     """
+    if task.id is not None and task.state in (State.QUEUED, State.RUNNING):
+        return task  # as on the pages
     id, status = task.id or id_in(body), status_of(task_in(body))
     ended = task.state in (State.SUCCEEDED, State.FAILED)
     if id is not None and task.state is State.SUCCEEDED and not status:
@@ -136,7 +141,10 @@ def _wraps(this: Mapping[str, Any]) -> bool:
 
 
 def _own(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(value.get(name) for name in _OWN)
+    """Whether it has a name that nothing but a task's id is called by."""
+    if not isinstance(value, dict):
+        return False
+    return bool(value.get("task_id") or value.get("taskId") or value.get("taskID"))
 
 
 def _wrapped(this: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
