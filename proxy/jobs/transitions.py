@@ -98,11 +98,11 @@ class Outcome:
 
 
 def fetching(index: int, outcome: Outcome, *, now: float) -> Change:
-    """It is done, and its files are now to be fetched before their links die."""
+    """It is done, and its files are now to be fetched before their links die. Late as `completed`."""
 
     def change(job: Job) -> Job | None:
         if job.tasks[index].ended:
-            return None
+            return _late(job, index, outcome.task_id, outcome.cost)
         return _brought(job, index, outcome, now, state="fetching", at=now)
 
     return change

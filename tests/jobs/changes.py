@@ -53,8 +53,8 @@ def completed(index: int = 0, **fields: Any) -> Change:
     return transitions.completed(index, Outcome(assets=(URL,), **fields), now=NOW + 3)
 
 
-def fetching(index: int = 0) -> Change:
-    return transitions.fetching(index, Outcome(assets=(URL,)), now=NOW + 3)
+def fetching(index: int = 0, **fields: Any) -> Change:
+    return transitions.fetching(index, Outcome(assets=(URL,), **fields), now=NOW + 3)
 
 
 def failed(index: int = 0, **fields: Any) -> Change:

@@ -313,6 +313,17 @@ async def test_an_answer_that_comes_after_the_deadline_leaves_its_id_and_cost(
     )
 
 
+async def test_a_video_that_comes_after_the_deadline_leaves_its_cost_though_it_would_be_kept(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    prices = {"aigate-shop": {"prices": {"klingai/kling-v3.0-t2v": {"per_request": 0.3}}}}
+    engine = await workers(jobs={"timeout": 1}, media={"keep": True}, providers=prices)
+    gateways["aigate.shop"].fault("submit", late=1.8)
+    job = await engine.order("kling-shop")
+    assert ((await engine.ended(job)).error or {})["code"] == "submission_ambiguous"
+    assert (await engine.state(job, lambda one: one.cost is not None)).cost == 0.3
+
+
 async def test_what_a_gateway_finished_while_the_proxy_was_down_is_no_timeout(
     workers: Workers, gateways: Sandbox
 ) -> None:

@@ -29,7 +29,7 @@ def changes(draw: st.DrawFn) -> list[Change]:
         st.builds(accepted, index, id_, cost),
         st.builds(progressed, index, st.integers(0, 99)),
         st.builds(lambda i, c, t: completed(i, cost=c, task_id=t), index, cost, st.none() | id_),
-        st.builds(fetching, index),
+        st.builds(lambda i, c, t: fetching(i, cost=c, task_id=t), index, cost, st.none() | id_),
         st.builds(lambda i, c, t: failed(i, cost=c, task_id=t), index, cost, st.none() | id_),
         st.builds(lambda i: endings.orphaned(i, now=NOW + 30), index),
         st.builds(
@@ -120,6 +120,7 @@ def test_an_id_and_a_cost_that_come_late_are_kept_whoever_brings_them() -> None:
     given_up = after(job(), sending(), endings.orphaned(0, now=NOW + 30))
     for late in (
         accepted(task_id="t9", cost=0.3),
+        fetching(task_id="t9", cost=0.3),
         completed(task_id="t9", cost=0.3),
         failed(task_id="t9", cost=0.3),
     ):
