@@ -69,10 +69,13 @@ def _charged(entry: Entry, reserved: float) -> int:
 
 def _in_doubt(entry: Entry) -> bool:
     """Whether a failed task may have cost something all the same."""
-    code = (entry.error or {}).get("code")
-    if entry.task_id is None:
-        return code == "submission_ambiguous"
-    return code not in _SAID_SO
+    error = entry.error or {}
+    code = error.get("code")
+    if entry.task_id is not None:
+        return code not in _SAID_SO
+    # What could not be kept here was made and is paid for; where nothing was ordered for that, a retry is welcome.
+    unkept = code == "store_unavailable" and not error.get("retry")
+    return unkept or code == "submission_ambiguous"
 
 
 def _cost(job: Job) -> int:

@@ -8,6 +8,8 @@ import pytest
 
 from proxy.sandbox import Sandbox
 from proxy.store.base import Job
+from proxy.store.ledger import charged
+from proxy.store.money import nanos
 from tests.eventually import becoming
 from tests.jobs.conftest import Engine, Workers
 from translators.core import Capability
@@ -64,6 +66,20 @@ async def test_a_picture_that_nobody_could_keep_ends_with_its_job_at_its_cost(
         done = await engine.ended(job)
     assert ((done.error or {})["code"], done.cost) == ("store_unavailable", 0.04)
     assert engine.jobs._launcher._submitter._held._bytes == 0
+
+
+async def test_a_picture_that_is_lost_has_cost_something_and_one_not_ordered_nothing(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """By the budget, where nobody knows the price."""
+    engine = await workers(store="memory:", jobs={"timeout": 2, "lease": 1})
+    job = await ordered(engine, gateways)
+    with full_disk():
+        lost = await engine.ended(job)
+        assert await refusing(engine)
+        refused = await engine.ended(await engine.order(PICTURE, Capability.IMAGE))
+    spent = [charged(one.but(reserved=0.1, charged_at=1.0)) for one in (lost, refused)]
+    assert spent == [nanos(0.1), 0]
 
 
 async def test_what_is_held_fits_into_some_memory(
