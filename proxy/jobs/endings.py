@@ -76,15 +76,16 @@ def overdue(*, now: float, configured: Iterable[str], given_up: float | None = N
     return change
 
 
-def asked_in_vain(index: int, said: str = "", *, now: float) -> Change:
-    """Its last poll, at its deadline or later, brought no result. `said`: a sentence on what it brought."""
+def asked_in_vain(index: int, said: str = "", *, now: float, cost: float | None = None) -> Change:
+    """Its last poll, at its deadline or later, brought no result. `said`: a sentence on what it brought; `cost`:
+    what that told of it."""
 
     def change(job: Job) -> Job | None:
         entry = job.tasks[index]
         if entry.ended or entry.submitting or entry.state == "fetching":
             return None
-        error = _timed_out(said)
-        return transitions.failed(index, error, now=now, cost=entry.cost)(job)
+        error, known = _timed_out(said), entry.cost if cost is None else cost
+        return transitions.failed(index, error, now=now, cost=known)(job)
 
     return change
 

@@ -122,13 +122,16 @@ class Poller:
         await self._jobs.change(job.id, moved, known=job)
         return True
 
-    async def _again(self, due: Due, job: Job, said: str = "", wait: float = 0.0) -> None:
+    async def _again(
+        self, due: Due, job: Job, said: str = "", wait: float = 0.0, cost: float | None = None
+    ) -> None:
         """Ask again later, in `wait` seconds or more: one bad poll never fails a job. The deadline does, by the
-        poll that is due then: so it takes no result that lies ready, however late that poll comes."""
+        poll that is due then: so it takes no result that lies ready, however late that poll comes. `cost`: USD,
+        as far as this one told it."""
         if due.at < job.deadline:
             self._jobs.later(due, max(self.pause(job, job.tasks[due.index]), wait))
             return
-        ended = endings.asked_in_vain(due.index, said, now=time.time())
+        ended = endings.asked_in_vain(due.index, said, now=time.time(), cost=cost)
         await self._jobs.change(job.id, ended, known=job)
 
     def _believed(self, fault: Fault, job: Job) -> float:
@@ -149,14 +152,16 @@ class Poller:
             failed = transitions.failed(due.index, error, now=now, cost=cost)
             await self._jobs.change(job.id, failed, known=job)
         elif task.state is State.SUCCEEDED:
+            cost = dollars(task.cost, account)
+            if cost is None:
+                models = job.target.partition("/")[2], job.native
+                cost = with_result(entry.cost, task, operation, account, *models)
             try:
                 outcome = await outcome_of(task, account, self._jobs.media, now)
             except ApiError:  # the media folder cannot be written: the gateway says it again
-                await self._again(due, job, "Its result could not be kept here.")
+                await self._again(due, job, "Its result could not be kept here.", cost=cost)
                 return
-            if outcome.cost is None:
-                models = job.target.partition("/")[2], job.native
-                outcome.cost = with_result(entry.cost, task, operation, account, *models)
+            outcome.cost = cost
             outcome.task_id = entry.task_id
             keep = wants_keeping(outcome, self._jobs.config)
             change = transitions.fetching if keep else transitions.completed

@@ -15,6 +15,7 @@ from tests.jobs.conftest import Engine, Workers
 from translators.core import Capability
 
 PICTURE = "openai/gpt-image-1"
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs="
 
 
 @contextmanager
@@ -80,6 +81,20 @@ async def test_a_picture_that_is_lost_has_cost_something_and_one_not_ordered_not
         refused = await engine.ended(await engine.order(PICTURE, Capability.IMAGE))
     spent = [charged(one.but(reserved=0.1, charged_at=1.0)) for one in (lost, refused)]
     assert spent == [nanos(0.1), 0]
+
+
+async def test_a_picture_that_no_poll_could_keep_ends_with_its_job_at_its_cost(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """It comes inside the answers to polls, and what it costs with it."""
+    price = {"providers": {"apiin-one": {"usd_per_credit": 0.01}}}
+    engine = await workers(store="memory:", jobs={"timeout": 1, "lease": 20}, **price)
+    told = {"task_id": "t", "status": "SUCCESS", "result": PIXEL, "consumed_credits": 5}
+    gateways["apiin.one"].fault("poll", times=None, body={"code": 200, "data": told})
+    with full_disk():
+        done = await engine.ended(await engine.order("flux", Capability.IMAGE))
+    assert ((done.error or {})["code"], done.cost) == ("provider_timeout", 0.05)
+    assert "could not be kept here" in (done.error or {})["message"]
 
 
 async def test_what_is_held_fits_into_some_memory(
