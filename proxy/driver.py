@@ -52,9 +52,15 @@ class Driver:
         self._tracer = tracer
 
     def ask(
-        self, account: Account, path: str, *, poll: bool = False, timeout: Timeout | None = None
+        self,
+        account: Account,
+        path: str,
+        *,
+        poll: float | None = None,
+        timeout: Timeout | None = None,
     ) -> Coroutine[Any, Any, Answer]:
-        """What the gateway answers to a GET, whole and whatever its status. `timeout`: not the config's.
+        """What the gateway answers to a GET, whole and whatever its status. `timeout`: not the config's; `poll`:
+        the seconds that it waits for its place, where submits and chat go first.
 
         Raises Unreachable, Throttled or Lost.
         """
@@ -66,7 +72,7 @@ class Driver:
         account: Account,
         request: httpx.Request,
         *,
-        poll: bool = False,
+        poll: float | None = None,
         timeout: Timeout | None = None,
         seat: Seat | None = None,
     ) -> Answer:
@@ -150,10 +156,11 @@ class Driver:
         await self.enter(account, poll=False, patience=None, crowded=crowded)
         return Seat(account.slots)
 
-    async def let_in(self, account: Account, *, poll: bool) -> None:
+    async def let_in(self, account: Account, *, poll: float | None = None) -> None:
         """Take a place within the provider's limits, waiting as long as the config says; raises Throttled."""
         if account.config.rpm is not None or not account.slots.taken():
-            await self.enter(account, poll=poll, patience=account.config.timeout.queue)
+            patience = account.config.timeout.queue if poll is None else poll
+            await self.enter(account, poll=poll is not None, patience=patience)
 
     async def enter(
         self, account: Account, *, poll: bool, patience: float | None, crowded: bool = False

@@ -22,7 +22,7 @@ class Sending:
         self._answer: httpx.Response | None = None
 
     async def __aenter__(self) -> httpx.Response:
-        await self._driver.let_in(self._account, poll=False)
+        await self._driver.let_in(self._account)
         try:
             self._answer = await self._driver.send(self._account, self._request)
         except BaseException:

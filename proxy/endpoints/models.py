@@ -72,7 +72,7 @@ async def _asked(account: Account, driver: Driver, wait: float) -> list[str] | N
         return []
     try:
         async with asyncio.timeout(wait):
-            answer = await driver.ask(account, query.path, poll=True)
+            answer = await driver.ask(account, query.path, poll=wait)
         if account.row.refuse(answer) is not None:
             return None
         return [str(one["id"]) for one in query.read(answer.body)]

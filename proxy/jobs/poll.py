@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.jobs.engine import Jobs
 
 _LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
+_IN_LINE = 0.8  # of a poll's time: it waits no longer for its place among the provider's
 _AFTER = 0.01  # seconds after the deadline, as a store may round
 # To ask the enum itself takes five times as long.
 _CAPABILITIES = {one.value: one for one in Capability}
@@ -67,7 +68,9 @@ class Poller:
             return
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
-            asking = self._jobs.driver.ask(account, path, poll=True, timeout=account.untimed)
+            # Nor is it the gateway's silence where our own limits leave no place for it.
+            place = limit * _IN_LINE
+            asking = self._jobs.driver.ask(account, path, poll=place, timeout=account.untimed)
             answer = await self._limits.within(limit, asking)
         except Throttled as throttled:
             self._jobs.later(due, throttled.retry_after or 1.0)

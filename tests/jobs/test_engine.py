@@ -340,6 +340,25 @@ async def test_what_a_gateway_finished_while_the_proxy_was_down_is_no_timeout(
     assert done.status == "completed", done.error
 
 
+async def test_a_poll_that_has_no_place_at_the_deadline_is_not_the_gateways_silence(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Chat may have all of a provider's places then: what lies ready is asked for as soon as one is free."""
+    one = {"providers": {"onysoft": {"max_concurrency": 1}}}
+    engine = await workers(jobs={"timeout": 1, "lease": 2}, **one)
+    account = engine.service.runtime.accounts["onysoft"]
+    gateways["onysoft"].fault("poll", hang=True)
+    job = await engine.order("sora-2")
+    await gateways["onysoft"].until(lambda double: double.polls())
+    chat = asyncio.create_task(account.slots.wait(None))
+    await chat
+    await becoming(lambda: time.time() > job.deadline and account.slots.waiting)
+    await becoming(lambda: not account.slots.waiting)  # that poll has given up
+    account.slots.release()
+    done = await engine.ended(job)
+    assert done.status == "completed", done.error
+
+
 async def test_a_gateway_that_is_dead_at_the_deadline_ends_the_job(
     workers: Workers, gateways: Sandbox
 ) -> None:
