@@ -63,7 +63,7 @@ class Edge:
             elif exchange.delivers is None:
                 await send(message)
             elif await deliver(message, turn_of(scope), send):
-                self._service.jobs.delivered(exchange.delivers)
+                self._service.jobs.delivered(exchange.delivers, exchange.files)
 
         try:
             if (rates := self._admit(scope, exchange)) is not None:

@@ -21,10 +21,11 @@ class Exchange:
     """One request.
 
     `given`: its headers, named in lower case; `headers`: of its answer, whatever that turns out to be;
-    `delivers`: the id of the job whose outcome that answer tells; `tally`: of a request that passes through;
-    `place`: among those of its client that are under way, where they are limited; `status`: of its answer, 0
-    before it has begun; `first_byte`: seconds until its body began; `streamed`: that is events; `asked`: what
-    the request's body holds, where the access log is to tell it (`logged`).
+    `delivers`: the id of the job whose outcome that answer tells; `files`: the kept results that are in it;
+    `tally`: of a request that passes through; `place`: among those of its client that are under way, where they
+    are limited; `status`: of its answer, 0 before it has begun; `first_byte`: seconds until its body began;
+    `streamed`: that is events; `asked`: what the request's body holds, where the access log is to tell it
+    (`logged`).
     """
 
     service: "Service"
@@ -37,6 +38,7 @@ class Exchange:
     target: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     delivers: str | None = None
+    files: tuple[str, ...] = ()
     route: str = ""
     tally: "Tally | None" = None
     place: "Place | None" = None

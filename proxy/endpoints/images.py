@@ -185,7 +185,8 @@ async def _loaded(
     for left in reversed(range(_TRIES if patient else 1)):
         try:
             found = await service.media.load(service.runtime.driver, asset, account, _LARGEST)
-            await service.media.given(asset.get("file") or "")
+            if file := asset.get("file"):
+                exchange_of(request).files += (file,)
             return found
         except (GatewayDown, ApiError) as exc:
             error = to_api_error(exc)

@@ -49,6 +49,7 @@ class Jobs:
         self._launcher = Launcher(self, self._upkeep, self._sent_here)
         self._loops: list[asyncio.Task[None]] = []
         self._answered: list[str] = []  # jobs whose clients have just got their answers
+        self._given: list[str] = []  # … and the kept results that were in these
         self._noting: set[asyncio.Task[None]] = set()
         self._waiting = Waiting(store, self._sent_here)
 
@@ -173,13 +174,14 @@ class Jobs:
                 await self.media.unpublish(names)
         return job
 
-    def delivered(self, job_id: str) -> None:
-        """The client has its answer: no automatic retry joins the job any more.
+    def delivered(self, job_id: str, files: Sequence[str] = ()) -> None:
+        """The client has its answer, and these files: no automatic retry joins the job any more.
 
         Nobody waits for that: the store does in turn what it is asked for, so that whatever this client
         wants next finds it done. Those of one round of the event loop are one operation.
         """
         self._answered.append(job_id)
+        self._given += files
         if len(self._answered) == 1:
             task = asyncio.create_task(self._note_answered())
             self._noting.add(task)
@@ -187,10 +189,13 @@ class Jobs:
 
     async def _note_answered(self) -> None:
         ids, self._answered = self._answered, []
+        files, self._given = self._given, []
         try:
             await self.store.delivered(*ids)
         except StoreUnavailable as exc:
             self.away(exc)
+        for name in files:
+            await self.media.given(name)
 
     def report(self, exc: BaseException, doing: str) -> None:
         """Our own fault, in the log alone."""

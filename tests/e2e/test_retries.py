@@ -129,6 +129,25 @@ def test_an_answer_whose_client_left_in_its_middle_is_joined(
     assert len(double.submits) == 2
 
 
+def test_a_kept_picture_whose_client_left_in_the_middle_of_it_waits_for_the_retry(
+    gateways: Sandbox, tmp_path: Any
+) -> None:
+    """It has not been given yet: others that need its room do not have it."""
+    double = gateways["apiin.one"]
+    double.configure({"files": {"size": 12_000_000}})
+    config = config_for(gateways, media={"keep": True, "max_mb": 13})
+    with proxy_in_thread(tmp_path, config) as proxy, proxy.http() as http:
+        job = _left_in_the_middle(proxy, {**IMAGE, "stream": False})
+        other = http.post("/v1/images/generations", json={**IMAGE, "prompt": "A blue square"})
+        assert other.status_code == 200
+        double.files.expired = True
+        answer = http.post(
+            "/v1/images/generations", json={**IMAGE, "stream": False}, headers=retry(1)
+        )
+        assert (answer.status_code, answer.headers["x-anygate-job"]) == (200, job)
+    assert len(double.submits) == 2
+
+
 def test_another_clients_retry_joins_nothing(gateways: Sandbox, tmp_path: Any) -> None:
     keys = [{"name": name, "key": f"key-of-{name}"} for name in ("web", "app")]
     double = gateways["apiin.one"]
