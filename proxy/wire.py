@@ -152,12 +152,13 @@ def place_of(url: str) -> tuple[httpx.URL, Origin]:
     """
     try:
         read = httpx.URL(url)
+        host = read.host.lower()  # which may be no name in IDNA
     except (httpx.InvalidURL, ValueError) as exc:
         raise Unreachable("the file's address cannot be read") from exc
     port = PORTS.get(read.scheme, 0) if read.port is None else read.port
-    if read.scheme not in PORTS or not read.host or not 0 < port < 1 << 16:
+    if read.scheme not in PORTS or not host or not 0 < port < 1 << 16:
         raise Unreachable("the file's address is not an http(s) URL")
-    return read, (read.scheme, read.host.lower(), port)
+    return read, (read.scheme, host, port)
 
 
 def joined(url: str, target: str) -> str:

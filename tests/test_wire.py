@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from proxy.errors import Lost
+from proxy.errors import Lost, Unreachable
 from proxy.ranges import whole
-from proxy.wire import body_of, lost, read_whole
+from proxy.wire import body_of, lost, place_of, read_whole
 
 TEXT = bytes(range(256)) * 500
 BOMB = gzip.compress(bytes(20 << 20), 9)  # a thousandth of what it holds
@@ -113,6 +113,15 @@ async def test_the_mark_before_a_text(encoding: str | None, size: int) -> None:
     data = b'\xef\xbb\xbf{"id":"task"}'
     made = answer(gzip.compress(data) if encoding else data, encoding, size)
     assert await read_whole(made) == b'{"id":"task"}'
+
+
+@pytest.mark.parametrize(
+    "host", ["xn--", "example.com:99999", "example.com:port", "[v1.x]", "exam\tple.com", ""]
+)
+def test_an_address_that_leads_nowhere(host: str) -> None:
+    """Clients and gateways write them: none is our own fault."""
+    with pytest.raises(Unreachable):
+        place_of(f"http://{host}/x")
 
 
 def test_what_is_told_of_a_failure() -> None:

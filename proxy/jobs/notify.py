@@ -17,11 +17,12 @@ import orjson
 from standardwebhooks import Webhook
 
 from proxy.deadlines import Deadlines
-from proxy.errors import ApiError, GatewayDown, invalid
+from proxy.errors import ApiError, GatewayDown, Unreachable, invalid
 from proxy.jobs import transitions
 from proxy.jobs.leased import seconds_for
 from proxy.store.base import Due, Job
 from proxy.transport import is_public
+from proxy.wire import place_of
 
 if TYPE_CHECKING:
     from proxy.config import Config
@@ -44,11 +45,10 @@ def checked(url: object, config: "Config") -> str:
     if not isinstance(url, str):
         raise invalid("'webhook_url' must be a string.", code="invalid_type", param="webhook_url")
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        host = ""
-    if not host or not url.isascii() or parts.scheme not in ("http", "https") or parts.username:
+        read, (_, host, _) = place_of(url)
+    except Unreachable as exc:
+        raise _refused("it is not an http(s) URL") from exc
+    if not url.isascii() or read.userinfo:
         raise _refused("it is not an http(s) URL")
     if not config.webhooks.allow_private and _is_private(host):
         raise _refused("its address is not on the open internet")

@@ -105,6 +105,15 @@ def test_a_clients_url_leads_outside(shared: Proxy, gateways: Sandbox, inside: I
     assert not gateways["openai"].submits
 
 
+def test_a_clients_url_that_is_none(shared: Proxy, gateways: Sandbox) -> None:
+    """It is the client's fault, whatever the parser makes of it."""
+    asked = {"model": "openai/gpt-image-1", "prompt": "A cat",
+             "images": [{"image_url": "http://xn--/a.png"}]}  # fmt: skip
+    with shared.http() as http:
+        answer = http.post("/v1/images/edits", json=asked)
+    assert answer.status_code == 400, answer.text
+
+
 def gateway_says(gateways: Sandbox, url: str, **more: Any) -> None:
     """The next poll tells of a result at this URL."""
     task = {"task_id": "t", "status": "SUCCESS", "response": [url]}

@@ -125,6 +125,9 @@ def test_a_job_is_told_of_whose_provider_is_removed(
         "example.com",
         7,
         "http://10.0.0.1/",
+        "http://example.com:99999/",
+        "http://example.com:port/",
+        "http://xn--/x",
     ],
 )
 def test_private_and_senseless_addresses_are_refused(
