@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from proxy.errors import ApiError
 from proxy.jobs.launch import Launcher
 from proxy.jobs.outcome import files_of
 from proxy.jobs.poll import Poller, longest_wait
@@ -171,8 +172,15 @@ class Jobs:
         if job.ended:
             self.metrics.job_changed(before or job, job, self.config.models)
             if names := [*job.media, *(files_of(job) if job.deleted else ())]:
-                await self.media.unpublish(names)
+                await self._unpublished(names)
         return job
+
+    async def _unpublished(self, names: Sequence[str]) -> None:
+        """What the store has noted stands, whatever the disk says to that."""
+        try:
+            await self.media.unpublish(names)
+        except ApiError as exc:
+            log.error("%d public links cannot be ended: %s", len(names), exc.message)
 
     def delivered(self, job_id: str, files: Sequence[str] = ()) -> None:
         """The client has its answer, and these files: no automatic retry joins the job any more.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proxy.jobs import transitions
 from proxy.jobs.transitions import Outcome, fetching
 from proxy.sandbox import Sandbox
 from proxy.store.base import Change, Due, Job, StoreUnavailable, Unanswered
@@ -439,6 +440,19 @@ async def test_what_another_worker_has_found_done_is_not_asked_after(
     await becoming(lambda: engine.store.asked["several"] or gateways["onysoft"].polls())
     assert gateways["onysoft"].polls() == []
     waiting.cancel()
+
+
+async def test_a_media_folder_that_takes_no_change_undoes_none_in_the_store(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    engine = await workers()
+    media = engine.service.media
+    upload = await media.save(b"x", "image/png", upload=True)
+    (media._folder / "public").write_bytes(b"no folder")
+    job = await engine.order("sora-2", media=[upload])
+    assert (await engine.ended(job)).status == "completed"
+    deleted = await engine.jobs.change(job.id, transitions.hidden)
+    assert deleted is not None and deleted.deleted
 
 
 async def test_what_is_ordered_while_the_engine_stops_is_not_given_up(
