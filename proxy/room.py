@@ -35,7 +35,7 @@ class Room:
         self._public = public
         self._most = most
         self._left = 0
-        self._over = False
+        self._over = True  # for all we know: there may have been more room before the start
         self._again = 0.0
         self._lock = Lock()
 

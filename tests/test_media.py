@@ -235,6 +235,15 @@ class TestStore:
         name = await media.save(bytes(100_001), "video/mp4")
         assert media.path(name) and not media.path(older)
 
+    async def test_a_start_with_less_room_than_before_makes_it(self, media: Media) -> None:
+        """By itself: where the disk is full no result may come that would."""
+        names = [await media.save(bytes(40_000), "image/png") for _ in range(2)]
+        for name in names:
+            await media.given(name)
+        started = Media(media._folder, 50_000)
+        await started.tidy()
+        assert files(media) == names[1:]
+
     async def test_what_nobody_has_been_given_is_spared_for_a_while(self, media: Media) -> None:
         """It is paid for, and its client may still wait for the others of the same request."""
         names = [await media.save(bytes(40_000), "image/png") for _ in range(4)]
