@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxy.jobs import endings
 from proxy.jobs.outcome import files_of
-from proxy.store.base import Due, Job, StoreUnavailable
+from proxy.store.base import Change, Due, Job, StoreUnavailable
 from proxy.store.money import day_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Upkeep:
         given_up = now - patience if there >= patience else 0.0
         for job_id in await jobs.store.overdue(_BATCH):
             change = endings.overdue(now=now, configured=jobs.accounts, given_up=given_up)
-            await jobs.change(job_id, change)
+            await self._ended(job_id, change)
 
     def _clock_was_set(self) -> bool:
         """Whether that has happened since this was last asked. The machine may also have been suspended, in which
@@ -124,11 +124,14 @@ class Upkeep:
                 await self._orphaned(one)
 
     async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
-        jobs = self._jobs
         change = endings.orphaned(due.index, now=self._wall(), unsent=unsent)
-        job = await jobs.change(due.job_id, change)
+        await self._ended(due.job_id, change)
+
+    async def _ended(self, job_id: str, change: Change) -> None:
+        """Of what was surely never sent the key is free again: the client may order it once more."""
+        job = await self._jobs.change(job_id, change)
         if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
-            await jobs.store.release(job.id)
+            await self._jobs.store.release(job.id)
 
     async def purge(self) -> None:
         """Remove finished jobs after their retention, with their files, and what is one file too many."""

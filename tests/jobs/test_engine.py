@@ -296,6 +296,22 @@ async def test_what_waits_for_its_turn_has_not_been_sent(
     assert len(gateways["onysoft"].submits) == 1
 
 
+async def test_what_was_never_sent_before_the_deadline_leaves_its_key_free(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    limits = {"onysoft": {"max_concurrency": 1}}
+    engine = await workers(jobs={"timeout": 1}, providers=limits)
+    slots = engine.service.runtime.accounts["onysoft"].slots
+    assert slots.taken()
+    waits = await engine.order("sora-2", key="k")
+    assert ((await engine.ended(waits)).error or {})["code"] == "submission_lost"
+    slots.release()
+    while (again := await engine.order("sora-2", key="k")).id == waits.id:
+        pass  # it is freed as soon as the job has failed
+    assert (await engine.ended(again)).status == "completed"
+    assert len(gateways["onysoft"].submits) == 1
+
+
 async def test_an_answer_that_comes_after_the_deadline_leaves_its_id_and_cost(
     workers: Workers, gateways: Sandbox
 ) -> None:
