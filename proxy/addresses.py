@@ -12,7 +12,7 @@ import httpx
 
 # A name whose server does not answer holds its thread for many seconds, whoever gave it up meanwhile. The event
 # loop has a few threads for all names, uvloop's two: strangers' names must not take them from the gateways'.
-_STRANGERS = ThreadPoolExecutor(16, "strangers")
+_STRANGERS = ThreadPoolExecutor(128, "strangers")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All that is routed of IPv6; outside lie IPv4-compatible, site-local and translators' own addresses.
 _GLOBAL6 = ipaddress.ip_network("2000::/3")

@@ -69,8 +69,9 @@ class Poller:
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             # Nor is it the gateway's silence where our own limits leave no place for it.
-            place = limit * _IN_LINE
-            asking = self._jobs.driver.ask(account, path, poll=place, timeout=account.untimed)
+            asking = self._jobs.driver.ask(
+                account, path, poll=limit * _IN_LINE, timeout=account.untimed
+            )
             answer = await self._limits.within(limit, asking)
         except Throttled as throttled:
             self._jobs.later(due, throttled.retry_after or 1.0)
