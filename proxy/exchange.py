@@ -74,6 +74,11 @@ class Exchange:
         else:
             self.headers.pop("x-anygate-dropped", None)
 
+    def leave_job(self) -> None:
+        """Another target is asked in place of a job that was refused: what it says is not the job's."""
+        self.delivers = None
+        self.headers.pop("x-anygate-job", None)
+
     def costs(self, usd: float | None) -> None:
         """Tell the client, where it is known."""
         if usd is not None:

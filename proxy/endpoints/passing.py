@@ -73,6 +73,7 @@ async def first_that_answers(
             return result
         if not left:
             raise result.error
+        exchange.leave_job()
         exchange.service.metrics.fallbacks.add(candidate.account.name)
 
 

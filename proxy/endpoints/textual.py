@@ -74,13 +74,8 @@ async def _streamed(request: Request, job: Job, params: Params) -> Response:
 
 async def _refused(request: Request, job: Job) -> bool:
     """Whether no gateway has taken any of a failed job."""
-    exchange = exchange_of(request)
-    found = await exchange.service.store.get(job.id)
-    if found is None or any(entry.task_id or not entry.ended for entry in found.tasks):
-        return False
-    exchange.delivers = None
-    exchange.headers.pop("x-anygate-job", None)
-    return True
+    found = await exchange_of(request).service.store.get(job.id)
+    return found is not None and all(one.ended and not one.task_id for one in found.tasks)
 
 
 async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[bytes]:

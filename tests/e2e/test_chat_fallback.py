@@ -158,7 +158,18 @@ def test_a_certain_refusal_of_chat_by_task_goes_on_to_the_next_target(
     proxy: Proxy, gateways: Sandbox, status: int
 ) -> None:
     gateways["ai-gate.one"].fault("submit", status=status)
-    came_from(ask(proxy, "text-first"), SECOND, stream=False)
+    answer = ask(proxy, "text-first")
+    came_from(answer, SECOND, stream=False)
+    assert "x-anygate-job" not in answer.headers
+
+
+def test_a_refusal_of_chat_by_task_names_its_job(proxy: Proxy, gateways: Sandbox) -> None:
+    gateways["ai-gate.one"].fault("submit", status=401)
+    answer = ask(proxy, "ai-gate-one/text")
+    refused(answer, 502, "provider_auth_failed")
+    with proxy.http() as client:
+        job = client.get(f"/v1/jobs/{answer.headers['x-anygate-job']}").json()
+    assert (job["status"], job["error"]["code"]) == ("failed", "provider_auth_failed")
 
 
 def test_chat_by_task_that_may_have_been_taken_stays(proxy: Proxy, gateways: Sandbox) -> None:
