@@ -61,6 +61,7 @@ class Ask:
     """A parsed request, before it is known who answers it.
 
     `params`: without `model` and `provider_options`; `defaults`: OpenAI's own, under everything else;
+    `inherited`: names among `params` that an earlier order gave, left out where a table does not know them;
     `handled`: parameters that the endpoint itself serves; `alternatives`: further capabilities under
     which the target may offer what is asked (a music model asked to speak).
     """
@@ -69,6 +70,7 @@ class Ask:
     params: Params
     options: Params = field(default_factory=dict)
     defaults: Params = field(default_factory=dict)
+    inherited: frozenset[str] = frozenset()
     handled: frozenset[str] = frozenset()
     alternatives: tuple[Capability, ...] = ()
     callback: str | None = None
@@ -192,7 +194,7 @@ def take_next(left: list[Candidate]) -> Candidate:
 
 def _candidate(account: Account, target: Target, resolved: Resolved, ask: Ask) -> Candidate:
     params, options = ask.params, ask.options
-    given: Set[str] = params.keys()
+    given: Set[str] = params.keys() - ask.inherited if ask.inherited else params.keys()
     if resolved.params:
         given = resolved.params.keys() | given
         params = dict(resolved.said(params))

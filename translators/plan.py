@@ -183,22 +183,25 @@ def _wanted(operation: Operation, call: Call, name: str) -> str:
 def _others(
     operation: Operation, names: "_Names", call: Call, handled: frozenset[str]
 ) -> tuple[JSON, list[str]]:
-    """What the table does not know: it travels on, is left out, or is refused."""
+    """What the table does not know: it travels on, is left out, or is refused.
+
+    What the client did not give itself is only there for tables that know it.
+    """
     known, protected = names.known, names.protected
     others: JSON = {}
     dropped: list[str] = []
     for name, value in call.params.items():
         if name in known or name in handled or value is None or name == "model":
             continue
+        if name not in call.given:
+            continue
         if operation.open and name not in protected:
             others[name] = value
-        elif name in operation.ignores or name not in call.given:
-            if name in call.given:
-                dropped.append(name)
-        elif name in HINTS and HINTS[name](value) and name not in protected:
-            dropped.append(name)
-        else:
+            continue
+        hint = name in HINTS and HINTS[name](value) and name not in protected
+        if not hint and name not in operation.ignores:
             raise UnsupportedParameter(name, "this target cannot take it")
+        dropped.append(name)
     return others, dropped
 
 

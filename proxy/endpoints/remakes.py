@@ -15,7 +15,7 @@ from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.routing import Ask, Candidate
 from proxy.store.base import Job
-from translators.core import JSON, Capability, FormText, Source
+from translators.core import JSON, Capability, FormText, Params, Source
 from translators.errors import TranslationError
 from translators.spelling import from_text
 
@@ -54,7 +54,7 @@ async def remix(request: Request) -> Response:
         Capability(job.capability) if source else Capability.VIDEO,
         said={**params, "remix": job.id},
         remixed_from=job.id,
-        before=await _edits(request, job, again),
+        before=await _edits(request, job, again, said=params),
     )
 
 
@@ -100,9 +100,12 @@ async def _result(request: Request, job: Job) -> Source:
     return Source(data=data, mime=mime)
 
 
-async def _edits(request: Request, job: Job, params: Mapping[str, Any]) -> list[Candidate]:
+async def _edits(request: Request, job: Job, params: Params, *, said: Params) -> list[Candidate]:
     """The targets that can edit the job's video, asked to: its own, or those of another model that
-    the client names. None where they do not offer that, or the video is gone."""
+    the client names. None where they do not offer that, or the video is gone.
+
+    `params`: the order to repeat; `said`: what of that this request brings.
+    """
     exchange = exchange_of(request)
     runtime = exchange.service.runtime
     resolved = runtime.router.resolve(params["model"], Capability.VIDEO_EDIT, exchange.client)
@@ -117,16 +120,23 @@ async def _edits(request: Request, job: Job, params: Mapping[str, Any]) -> list[
         return []
     try:
         source = await _result(request, job)
-        return runtime.router.candidates(replace(resolved, targets=able), _edit_ask(params, source))
+        ask = _edit_ask(params, said, source)
+        return runtime.router.candidates(replace(resolved, targets=able), ask)
     except (TranslationError, ApiError, GatewayDown):
         return []
 
 
-def _edit_ask(params: Mapping[str, Any], source: Source) -> Ask:
-    # What the first video was made from is not what the edit is made from.
+def _edit_ask(params: Params, said: Params, source: Source) -> Ask:
+    # What the first video was made from is not what the edit is made from; and a length and a size are of
+    # the video already where edits take none.
     rest = without_own(params).items()
     kept = {name: one for name, one in rest if name == "prompt" or not _is_file(one)}
-    return Ask(Capability.VIDEO_EDIT, {**kept, "video": source}, options_of(params))
+    return Ask(
+        Capability.VIDEO_EDIT,
+        {**kept, "video": source},
+        options_of(params),
+        inherited=frozenset(kept.keys() - said.keys()),
+    )
 
 
 def _is_file(value: Any) -> bool:

@@ -73,6 +73,21 @@ def test_a_source_goes_along_where_it_is_taken(public: Proxy, gateways: Sandbox)
     }
 
 
+def test_what_edits_do_not_take_is_the_video_s_already(public: Proxy, gateways: Sandbox) -> None:
+    """OpenAI's edits take no size and no seconds: with those of the first order they would be refused."""
+    double = gateways["openai"]
+    first = finished(public, "openai/sora-2", **ORDER)
+    with public.http() as http:
+        remix = posted(http, f"/v1/videos/{first}/remix", prompt="A dog").json()
+        assert (remix["size"], remix["seconds"]) == ("1280x720", "8")
+        said = {"prompt": "A dog", "seconds": "4"}
+        http.post(f"/v1/videos/{first}/remix", json=said)
+    made, edit, asked, *_ = [(one.path, one.status, sorted(one.body)) for one in double.submits]
+    assert made == ("/v1/videos", 200, ["model", "prompt", "seconds", "size"])
+    assert edit == ("/v1/videos/edits", 200, ["model", "prompt", "video"])
+    assert asked == ("/v1/videos/edits", 400, ["model", "prompt", "seconds", "video"])
+
+
 def test_where_the_model_refuses_it_the_order_is_repeated(
     public: Proxy, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
