@@ -79,6 +79,10 @@ def check(
     """Validate the configuration."""
     loaded = _load(config)
     try:
+        preflight.allowed(config, loaded, loaded.server.host, workers=1)
+    except ConfigError as exc:
+        _fail(str(exc))
+    try:
         preflight.complete(loaded)
     except ConfigError as exc:
         _fail(f"{config}: {exc}")

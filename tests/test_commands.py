@@ -84,6 +84,15 @@ def test_a_store_that_there_cannot_be_ends_with_2(
     assert "hunter2secret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("words", [("check",), ("serve", "--port", "0")])
+def test_an_open_proxy_without_keys_ends_with_2(folder: Path, words: tuple[str, ...]) -> None:
+    config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
+    write(folder, {**config, "server": {"host": "0.0.0.0"}})
+    done = anygate(*words, folder=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("config.yaml: server.host: 0.0.0.0 is open to the network")
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("store", ["redis://:hunter2secret@127.0.0.1:1/0", "sqlite:."])
 def test_a_store_that_is_away_at_the_start_ends_with_1(
