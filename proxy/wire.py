@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
+from email.utils import formatdate
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -84,14 +85,18 @@ def plain_headers(answer: httpx.Response) -> Mapping[str, str]:
 
 
 class _Headers(Mapping[str, str]):
-    """Read when somebody looks at them: of most answers nobody does."""
+    """Read when somebody looks at them: of most answers nobody does.
+
+    A `date` that is missing is now (RFC 9110, 6.6.1): what counts from it is read by who knows no clock.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._raw = exchange.headers
 
     @cached_property
     def _read(self) -> dict[str, str]:
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw}
+        read = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw}
+        return read if "date" in read else {**read, "date": formatdate(usegmt=True)}
 
     def __getitem__(self, name: str) -> str:
         return self._read[name]
@@ -100,7 +105,7 @@ class _Headers(Mapping[str, str]):
         return iter(self._read)
 
     def __len__(self) -> int:
-        return len(self._raw)
+        return len(self._read)
 
 
 async def _decoded(stream: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:

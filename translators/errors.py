@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -137,13 +138,23 @@ def moderated(*words: str | None) -> bool:
 
 
 def retry_after_in(headers: Mapping[str, str]) -> float | None:
-    """Seconds in a Retry-After header; `None` for none, and for a date (rows know no clock)."""
-    value = headers.get("retry-after") or headers.get("Retry-After")
+    """Seconds in a Retry-After header; `None` for none. A date counts from the answer's own (RFC 9110, 10.2.3):
+    rows know no clock, and the gateway's may be another than ours.
+    """
+    value = headers.get("retry-after") or headers.get("Retry-After") or "nan"
     try:
-        seconds = float(value) if value else math.nan
+        seconds = float(value)
     except ValueError:
-        return None
+        seconds = _instant(value) - _instant(headers.get("date") or headers.get("Date") or "")
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _instant(date: str) -> float:
+    """Seconds since the epoch of an HTTP date; not a number for what is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 _WORDS = ("error", "message", "msg", "error_message", "failMsg", "fail_reason", "detail")

@@ -50,6 +50,23 @@ def test_a_refusal_is_told_in_our_terms_and_the_gateway_s_words(
     assert answer.headers.get("retry-after") == ("7" if "rate" in code else None)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"date": "Wed, 21 Oct 2026 07:27:18 GMT"}, "42"),  # by the gateway's clock
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, "86400"),  # by ours, and a day at most
+    ],
+)
+def test_a_date_to_come_again_at_is_told_in_seconds(
+    shared: Proxy, gateways: Sandbox, given: dict[str, str], told: str
+) -> None:
+    headers = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", **given}
+    gateways["openai"].fault("chat", status=429, headers=headers)
+    with shared.http() as client:
+        answer = client.post(CHAT, json=body("chat-openai"))
+    assert answer.headers["retry-after"] == told
+
+
 @pytest.mark.parametrize("status", TABLE)
 def test_the_sdk_raises_its_own_exception(shared: Proxy, gateways: Sandbox, status: int) -> None:
     gateways["openai"].fault("chat", status=status)

@@ -162,6 +162,21 @@ def test_retry_after(value: str, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:27:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:28:01 GMT", 0.0),
+        ("today", None),
+        ("", None),
+    ],
+)
+def test_retry_after_as_a_date_counts_from_the_answer_s(date: str, seconds: float | None) -> None:
+    later = "Wed, 21 Oct 2026 07:28:00 GMT"
+    assert retry_after_in({"retry-after": later, "date": date}) == seconds
+    assert retry_after_in({"Retry-After": later, "Date": date}) == seconds
+
+
+@pytest.mark.parametrize(
     ("value", "name"),
     [
         (None, "null"),
