@@ -4,8 +4,10 @@ import tracemalloc
 from typing import Any, cast
 
 import pytest
+from starlette.requests import Request
 
 from proxy.endpoints import images
+from proxy.exchange import Exchange
 from proxy.store.base import Entry
 from tests.jobs import changes
 
@@ -20,9 +22,10 @@ async def test_a_picture_is_not_held_beside_what_is_made_of_it(
 
     monkeypatch.setattr(images, "_loaded", loaded)
     done = Entry(state="completed", assets=[{"role": "content", "file": "k_1.png"}])
+    request = Request({"type": "http", "anygate": Exchange(cast(Any, None))})
     tracemalloc.start()
     try:
-        made = await images._images(cast(Any, None), changes.job().but(tasks=[done]), "b64_json")
+        made = await images._images(request, changes.job().but(tasks=[done]), "b64_json")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

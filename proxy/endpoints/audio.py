@@ -17,6 +17,7 @@ from proxy.endpoints.common import (
     options_of,
     without_own,
 )
+from proxy.endpoints.intime import in_time
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.endpoints.passing import first_that_answers
 from proxy.errors import gateway_error
@@ -138,6 +139,10 @@ async def _sound(request: Request, job: Job, wanted: str | None) -> Body:
     the job with what the gateway gave stays.
     """
     done = await ended(request, job)
+    return await in_time(request, done, _fetched(request, done, wanted))
+
+
+async def _fetched(request: Request, done: Job, wanted: str | None) -> Body:
     assets = [one for t in done.tasks if t.state == "completed" for one in contents(t.assets)]
     if not assets:
         raise gateway_error("The gateway finished without a sound.", "malformed_response")

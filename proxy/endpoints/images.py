@@ -21,6 +21,7 @@ from proxy.endpoints.common import (
     options_of,
     without_own,
 )
+from proxy.endpoints.intime import in_time
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.errors import ApiError, GatewayDown, gateway_error, to_api_error
 from proxy.exchange import exchange_of
@@ -139,7 +140,7 @@ async def _images(request: Request, job: Job, shape: str) -> list[JSON]:
             else:
                 loading = _loaded(request, job, asset, patient=not lost)
                 # By no name of ours: beside what is made of it, it would be held as well.
-                made.append({"b64_json": _base64((await loading)[0])})
+                made.append({"b64_json": _base64((await in_time(request, job, loading))[0])})
         except ApiError as exc:
             lost = lost or [exc]
     if not made:

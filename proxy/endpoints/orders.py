@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import fingerprint, retry_count, waiting_time
+from proxy.endpoints.intime import too_late
 from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
 from proxy.exchange import Exchange, exchange_of, given
@@ -75,12 +76,8 @@ async def ended(request: Request, job: Job) -> Job:
     left = waiting_time(request) - exchange.age
     found = await exchange.service.jobs.wait(job.id, lambda one: one.ended, left)
     if found is None or not found.ended:
-        raise ApiError(
-            504,
-            "provider_error",
-            "provider_timeout",
-            f"It is not finished yet. It goes on as job {job.id}: GET /v1/jobs/{job.id}.",
-            retry=False,
+        raise too_late(
+            f"It is not finished yet. It goes on as job {job.id}: GET /v1/jobs/{job.id}."
         )
     note(exchange, found)
     if found.status == "failed":
