@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from proxy.edge import Edge
+from proxy.edge import Edge, Served
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, PASSING, ROWS, body, chunks_of, said
 from tests.eventually import eventually
@@ -225,7 +226,7 @@ async def test_our_own_fault_says_nothing(
 ) -> None:
     secret = canaries["openai"]
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
         if begun:
             await send({"type": "http.response.start", "status": 200, "headers": []})
         try:
@@ -233,8 +234,13 @@ async def test_our_own_fault_says_nothing(
         except ValueError as exc:
             raise RuntimeError(f"https://x/{quote(secret, safe='')}") from exc
 
+    async def answer_with(request: Request) -> Any:
+        return broken
+
     assert proxy.service is not None
-    transport = httpx.ASGITransport(Edge(app, proxy.service), raise_app_exceptions=begun)
+    broken_one = Served("broken", answer_with, {})
+    edge = Edge(proxy.service, lambda _: broken_one, otherwise=broken)
+    transport = httpx.ASGITransport(edge, raise_app_exceptions=begun)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         if begun:
             with pytest.raises(Exception, match="req_") as caught:
