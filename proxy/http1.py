@@ -28,6 +28,7 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
+        self._poll: select.poll | None = None
         self._large = False  # the request's body may still be on its way when its answer is there
         # What carries TLS, which itself holds nothing back.
         self.below: asyncio.WriteTransport | None = None
@@ -43,10 +44,11 @@ class Connection(asyncio.Protocol):
 
     def quiet(self) -> bool:
         """Whether our kernel, too, knows of nothing that the server has sent, nor of its end. A system call."""
-        assert self._transport is not None
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        if self._poll is None:
+            assert self._transport is not None
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not self._poll.poll(0)
 
     def start(self, head: bytes, body: bytes, read_timeout: float | None) -> "Exchange":
         """Send a request; the exchange is to be read to its end, or closed."""
