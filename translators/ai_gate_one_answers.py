@@ -58,7 +58,7 @@ def read_file(answer: Answer, seen: Seen) -> Task:
 
 def _task(body: Any, id: str) -> Task:
     holder = task_in(body)
-    for told in (body, holder):
+    for told in (holder,) if holder is body else (body, holder):
         if _failed(told):
             return Task(State.FAILED, id, fault=_fault(told))
     if isinstance(url := holder.get("url"), str) and url:
@@ -69,7 +69,7 @@ def _task(body: Any, id: str) -> Task:
 
 
 def _failed(body: Any) -> bool:
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return False
     if error_in(body):
         return True
