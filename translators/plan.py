@@ -237,11 +237,15 @@ def _names(operation: Operation) -> _Names:
 _known: dict[int, _Names] = {}
 
 
+# Whoever asks for a stream gets events and is answered whole otherwise: not for the gateway alone to know.
+_OURS = frozenset({"model", "stream"})
+
+
 def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:
     if not call.options or OPTIONS in operation.table.values():
         return body
     protected = protected_in(operation.table)
     for name in call.options:
-        if name in protected or name == "model":
+        if name in protected or name in _OURS:
             raise UnsupportedParameter(f"provider_options.{name}", "it is not the client's to set")
     return {**body, **call.options}

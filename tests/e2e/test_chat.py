@@ -134,10 +134,11 @@ def test_provider_options_cannot_touch_what_is_ours(
     shared: Proxy, gateways: Sandbox, field: str
 ) -> None:
     with shared.http() as client:
-        answer = client.post(CHAT, json=body("gpt-4o-mini", provider_options={field: "x"}))
-    if field == "model":
-        refused(answer, 400, "unsupported_parameter", "provider_options.model")
-        assert not gateways["apiin.one"].log
+        for model in ("gpt-4o-mini", "chat-openai"):
+            answer = client.post(CHAT, json=body(model, provider_options={field: True}))
+            refused(answer, 400, "unsupported_parameter", f"provider_options.{field}")
+    assert not gateways["apiin.one"].log
+    assert not gateways["openai"].log
 
 
 @pytest.mark.parametrize("stream", [False, True])
