@@ -11,7 +11,9 @@ from bench.process import Process
 
 VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
 _TEXT = replace(PLAIN, body={**CHAT, "model": "t"})
-_SOON = 0.02  # seconds to the first poll, with which as many clients as of a plain chat keep the core busy
+_SOON = 0.02  # seconds to the first poll, which as many clients as of a plain chat spend half of their time waiting for
+# With twice as many the core is as busy as with these of a plain chat.
+_TWICE = replace(_TEXT, connections=2 * _TEXT.connections)
 # With the usual second it takes so many more; what they cost by themselves is seen beside.
 _CROWD = replace(PLAIN, connections=1600)
 _TEXTS = replace(_TEXT, connections=_CROWD.connections, spread=0.8)
@@ -31,12 +33,13 @@ def translated(run: Run) -> list[Figure]:
 
         # No poll falls into the time of measuring: creating alone is what the second is asked for.
         video = proxy("video", poll_min=300, poll_max=300)
-        text = proxy("text", poll_min=_SOON)
-        compared = [proxy("plain"), text, video, proxy("crowd"), proxy("texts")]
+        text, twice = proxy("text", poll_min=_SOON), proxy("twice", poll_min=_SOON)
+        compared = [proxy("plain"), text, twice, video, proxy("crowd"), proxy("texts")]
         found = in_turn(short, compared, lambda one: _measured(short, one, run.seconds))
     plain, texts = found["plain"], found["texts"]
     return [
         _times("chat by task, from create to answer", found["text"], plain).at_most(3),
+        _times("… 128 clients, who keep the core as busy", found["twice"], plain),
         _times("… 1,600 clients, who wait a second", texts, plain),
         _times("… against as many of a plain chat", texts, found["crowd"]),
         _times("video created", found["video"], plain).at_most(3),
@@ -47,6 +50,8 @@ def _measured(run: Run, server: Process, long: float) -> Cost:
     """`long`: seconds of load for what takes more than one itself."""
     if server.name == "text":
         return cost(server, replace(_TEXT, seconds=run.seconds))
+    if server.name == "twice":
+        return cost(server, replace(_TWICE, seconds=run.seconds))
     if server.name == "texts":
         cost(server, replace(_TEXT, connections=50, number=50))
         return cost(server, replace(_TEXTS, seconds=long))
