@@ -11,8 +11,9 @@ from bench.process import Process
 
 VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
 _TEXT = replace(PLAIN, body={**CHAT, "model": "t"})
-_SOON = 0.02  # seconds to the first poll, which as many clients as of a plain chat spend half of their time waiting for
-# With twice as many the core is as busy as with these of a plain chat.
+# Seconds to the first poll: for it and for the disk as many clients as of a plain chat wait half of their time.
+_SOON = 0.02
+# With twice as many the core is as busy as with those of a plain chat.
 _TWICE = replace(_TEXT, connections=2 * _TEXT.connections)
 # With the usual second it takes so many more; what they cost by themselves is seen beside.
 _CROWD = replace(PLAIN, connections=1600)
