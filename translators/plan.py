@@ -244,8 +244,7 @@ _OURS = frozenset({"model", "stream"})
 def _with_options(operation: Operation, call: Call, body: JSON) -> JSON:
     if not call.options or OPTIONS in operation.table.values():
         return body
-    protected = protected_in(operation.table)
-    for name in call.options:
-        if name in protected or name in _OURS:
-            raise UnsupportedParameter(f"provider_options.{name}", "it is not the client's to set")
+    ours = _OURS | protected_in(operation.table)
+    for name in sorted(ours.intersection(call.options)):
+        raise UnsupportedParameter(f"provider_options.{name}", "it is not the client's to set")
     return {**body, **call.options}
