@@ -2,6 +2,7 @@
 
 import socket
 
+from proxy.addresses import authority
 from proxy.config import ConfigError
 from proxy.probes import probe
 
@@ -31,9 +32,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(host: str, port: int) -> str:
-    """The address as a URL has it: an IPv6 address in brackets."""
-    host = host.strip("[]")
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """The URL of an address, with or without the brackets of IPv6."""
+    return f"http://{authority(host.strip('[]'), port)}"
 
 
 def url_at(listener: socket.socket) -> str:

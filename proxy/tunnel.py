@@ -8,7 +8,7 @@ from urllib.request import proxy_bypass
 
 import httpx
 
-from proxy.addresses import is_loopback
+from proxy.addresses import authority, is_loopback
 from proxy.messages import Place
 
 
@@ -35,7 +35,7 @@ def proxy_to(place: Place, proxies: Mapping[str, str]) -> SplitResult | None:
     What it has as its own machine is not ours: nobody's is asked for that.
     """
     url = proxies.get(place[0]) or proxies.get("all")
-    if not url or is_loopback(place[1]) or proxy_bypass(_authority(place)):
+    if not url or is_loopback(place[1]) or proxy_bypass(authority(*place[1:])):
         return None
     found = urlsplit(url if "://" in url else f"http://{url}")
     if found.scheme not in ("http", "https"):
@@ -45,16 +45,10 @@ def proxy_to(place: Place, proxies: Mapping[str, str]) -> SplitResult | None:
 
 def asking(proxy: SplitResult, place: Place) -> bytes:
     """What opens a tunnel to a place."""
-    target = _authority(place).encode("idna")
+    target = authority(*place[1:]).encode("idna")
     lines = [b"CONNECT %s HTTP/1.1" % target, b"host: %s" % target]
     lines += [b"%s: %s" % one for one in credentials(proxy)]
     return b"\r\n".join([*lines, b"", b""])
-
-
-def _authority(place: Place) -> str:
-    """As a URL has it: an IPv6 address in brackets."""
-    _, host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def credentials(proxy: SplitResult) -> list[tuple[bytes, bytes]]:

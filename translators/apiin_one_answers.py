@@ -22,8 +22,8 @@ from translators.errors import (
     retry_after_in,
 )
 from translators.files import IN_TASKS, asset_of, links_in
-from translators.spelling import from_text
-from translators.wrapping import amount_in, created, id_of, state_of, status_of, task_in
+from translators.spelling import amount_in, from_text
+from translators.wrapping import created, id_of, state_of, status_of, task_in
 
 _TYPES: Mapping[str, FaultKind] = {
     "invalid_request": FaultKind.REJECTED,

@@ -23,8 +23,8 @@ from translators.errors import (
 )
 from translators.files import IN_TASKS, asset_of, links_in
 from translators.openai import progress_of, task_fault
-from translators.spelling import from_text
-from translators.wrapping import amount_in, created, id_of, state_of, status_of, task_in
+from translators.spelling import amount_in, from_text
+from translators.wrapping import created, id_of, state_of, status_of, task_in
 
 _CODES: Mapping[str, FaultKind] = {
     "invalid_api_key": FaultKind.AUTH,

@@ -1,5 +1,6 @@
-"""A form's texts: what they spell, where JSON would have had a type."""
+"""Texts of forms and of gateways: what they spell, where JSON would have had a type."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,3 +32,14 @@ def other_type(value: Any) -> Any:
         return from_text(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{value:g}" if number else value
+
+
+def amount_in(value: Any) -> float | None:
+    """What something costs: a number, also as text; `None` for all else, and below nothing."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number < math.inf else None

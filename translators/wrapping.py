@@ -5,7 +5,6 @@ The pages show one shape each; servers of this kind wrap it in others as well: `
 there must be found, whatever stands around it.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -87,17 +86,6 @@ def task_in(body: Any) -> Mapping[str, Any]:
     known = (*_IDS, *_STATUSES) if status_of(this) else _IDS if id_of(this) else ()
     said = {name: value for name, value in this.items() if value not in (None, "", [], {})}
     return {**{name: value for name, value in more.items() if name not in known}, **said}
-
-
-def amount_in(value: Any) -> float | None:
-    """What something costs: a number, also as text; `None` for all else, and below nothing."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if 0 <= number < math.inf else None
 
 
 def created(task: Task, body: Any) -> Task | None:
