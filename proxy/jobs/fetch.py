@@ -4,25 +4,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proxy.accounts import Account
 from proxy.errors import ApiError, GatewayDown
 from proxy.jobs import transitions
+from proxy.jobs.pauses import pause
 from proxy.jobs.transitions import Outcome
+from proxy.jobs.worker import Worker
 from proxy.store.base import Due, Entry, Job, StoreUnavailable, Unanswered
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
-    from proxy.jobs.poll import Poller
 
 _LONGEST = 300.0  # seconds for one file
 
 
 class Fetcher:
-    def __init__(self, jobs: "Jobs", poller: "Poller") -> None:
-        self._jobs = jobs
-        self._poller = poller
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
 
     async def fetch(self, due: Due, job: Job, entry: Entry, account: Account) -> None:
         """Store a finished task's files; those that cannot be had any more stay links."""
@@ -34,18 +31,18 @@ class Fetcher:
                     assets.append(await self._stored(asset, job, account))
             outcome = Outcome(assets=tuple(assets))
             in_vain = False  # should a stop cut this off, the store carries it out all the same
-            done = await self._jobs.change(
+            done = await self._worker.change(
                 due.job_id, transitions.completed(due.index, outcome, now=time.time())
             )
             in_vain = done is None or done.tasks[due.index].assets != assets
         except (GatewayDown, TimeoutError):
-            self._jobs.later(due, self._poller.pause(job, entry))
+            self._worker.queue.later(due, pause(job, entry, self._worker.config))
         except StoreUnavailable as exc:
             in_vain = not isinstance(exc, Unanswered)
             raise
         finally:
             if in_vain:
-                await self._jobs.media.remove(_new(entry.assets, assets))
+                await self._worker.media.remove(_new(entry.assets, assets))
 
     async def _stored(self, asset: Mapping[str, Any], job: Job, account: Account) -> dict[str, Any]:
         """The asset with its file. Raises GatewayDown or TimeoutError where it may be had later."""
@@ -53,7 +50,7 @@ class Fetcher:
             return dict(asset)
         try:
             async with asyncio.timeout(_LONGEST):
-                return await self._jobs.media.keep(self._jobs.driver, dict(asset), account)
+                return await self._worker.media.keep(self._worker.driver, dict(asset), account)
         except (GatewayDown, TimeoutError, ApiError) as exc:
             alive = time.time() < asset.get("expires", job.deadline)
             # A link that is dead, or leads to more than the folder may hold, is so for good.
@@ -70,10 +67,10 @@ class Fetcher:
 
         async def renew() -> None:
             while True:
-                await asyncio.sleep(self._jobs.lease / 4)
-                until = time.time() + self._jobs.lease
+                await asyncio.sleep(self._worker.lease / 4)
+                until = time.time() + self._worker.lease
                 with suppress(StoreUnavailable):
-                    await self._jobs.store.postpone([(due, until)])
+                    await self._worker.store.postpone([(due, until)])
 
         renewing = asyncio.create_task(renew())
         try:

@@ -6,17 +6,14 @@ They are paid for, and there is no link to fetch them by again: nobody has them 
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from proxy.accounts import Account
 from proxy.errors import ApiError
 from proxy.jobs.outcome import outcome_of
 from proxy.jobs.transitions import Outcome
-from proxy.store.base import StoreUnavailable
+from proxy.media import Media
+from proxy.store.base import Store, StoreUnavailable
 from translators.core import Task
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
 
 _AGAIN = 0.5  # seconds between attempts to save one
 _BEFORE = 1.0  # seconds before the deadline, at which others would end the job
@@ -26,8 +23,9 @@ _MOST = 256 << 20  # bytes
 class Held:
     """Those of one worker: no more than fit into some memory."""
 
-    def __init__(self, jobs: "Jobs") -> None:
-        self._jobs = jobs
+    def __init__(self, store: Store, media: Media) -> None:
+        self._store = store
+        self._media = media
         self._bytes = 0
 
     async def outcome(self, job_id: str, index: int, task: Task, account: Account) -> Outcome:
@@ -36,7 +34,7 @@ class Held:
         Raises ApiError.
         """
         try:
-            return await outcome_of(task, account, self._jobs.media, time.time())
+            return await outcome_of(task, account, self._media, time.time())
         except ApiError as exc:
             error = exc
         size = sum(len(one.data or b"") for one in task.assets)
@@ -47,14 +45,14 @@ class Held:
             while await self._wanted(job_id, index):
                 await asyncio.sleep(_AGAIN)
                 with suppress(ApiError):
-                    return await outcome_of(task, account, self._jobs.media, time.time())
+                    return await outcome_of(task, account, self._media, time.time())
         finally:
             self._bytes -= size
         raise error
 
     async def _wanted(self, job_id: str, index: int) -> bool:
         try:
-            job = await self._jobs.store.get(job_id)
+            job = await self._store.get(job_id)
         except StoreUnavailable:  # whoever is to note the result waits for it, too
             return True
         if job is None or job.tasks[index].ended:

@@ -4,19 +4,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from proxy.jobs import transitions
 from proxy.jobs.start import Start, sending
 from proxy.jobs.submit import GaveUp, Submitter
 from proxy.jobs.upkeep import Upkeep
+from proxy.jobs.worker import Worker
 from proxy.onloop import OnLoop
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Job, StoreUnavailable, Unanswered
 from proxy.store.money import Budget
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
 
 
 @dataclass(slots=True, eq=False)
@@ -40,13 +37,10 @@ class Order:
 
 
 class Launcher(OnLoop):
-    """`sent_here`: how those jobs stand that this worker is sending."""
-
-    def __init__(self, jobs: "Jobs", upkeep: Upkeep, sent_here: dict[str, Job]) -> None:
-        self._jobs = jobs
-        self._submitter = Submitter(jobs)
+    def __init__(self, worker: Worker, upkeep: Upkeep) -> None:
+        self._worker = worker
+        self._submitter = Submitter(worker)
         self._upkeep = upkeep
-        self._sent_here = sent_here
         self._under_way: dict[Order, asyncio.Task[None]] = {}
 
     def start(
@@ -81,8 +75,8 @@ class Launcher(OnLoop):
         stored: asyncio.Future[Job] = self._loop.create_future()
         left = list(candidates)
         first = take_next(left)
-        seat = self._jobs.driver.seat_at_once(first.account)
-        now, lease = time.time(), self._jobs.lease
+        seat = self._worker.driver.seat_at_once(first.account)
+        now, lease = time.time(), self._worker.lease
         until = now + lease
         if seat is None or len(job.tasks) > 1:
             job = job.but(tasks=[one.but(at=until) for one in job.tasks])
@@ -105,32 +99,34 @@ class Launcher(OnLoop):
             if not order.stored.done():  # its client has not left
                 order.stored.set_result(made)
             if made.id == job.id:
-                self._sent_here[job.id] = job
+                self._worker.sending[job.id] = job
                 await self._submitter.run(job, order.candidates, self._begins(order))
         except GaveUp:
             pass
         except Exception as exc:
             if order.stored.done():  # settled like a crash: by the lease that nobody renews
-                self._jobs.report(exc, f"sending {job.id}")
+                self._worker.report(exc, f"sending {job.id}")
             else:
                 order.stored.set_exception(exc)
         finally:
-            self._sent_here.pop(job.id, None)
+            self._worker.sending.pop(job.id, None)
             del self._under_way[order]
             order.over()
 
     async def _created(self, job: Job, key: str | None, retry: int, budget: Budget | None) -> Job:
-        jobs = self._jobs
-        recent = jobs.config.jobs.timeout
+        worker = self._worker
+        recent = worker.config.jobs.timeout
         made: Job | None = None
         try:
-            made = await jobs.store.create(job, key=key, retry=retry, recent=recent, budget=budget)
+            made = await worker.store.create(
+                job, key=key, retry=retry, recent=recent, budget=budget
+            )
         except (Unanswered, asyncio.CancelledError):  # it may have been stored all the same
             self._upkeep.retract(job)
             raise
         finally:
             if job.media and (made is None or made.id != job.id):
-                await jobs.media.remove(job.media)
+                await worker.media.remove(job.media)
         return made
 
     def _begins(self, order: Order) -> Start | None:
@@ -140,7 +136,7 @@ class Launcher(OnLoop):
         if start is None:
             return None
         start.seat.stored()
-        if time.time() < start.until - self._jobs.lease / 2:
+        if time.time() < start.until - self._worker.lease / 2:
             return start
         start.leave()
         return None

@@ -10,23 +10,20 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
 from standardwebhooks import Webhook
 
+from proxy.config import Config
 from proxy.deadlines import Deadlines
 from proxy.errors import ApiError, GatewayDown, Unreachable, invalid
 from proxy.jobs import transitions
 from proxy.jobs.leased import seconds_for
+from proxy.jobs.worker import Worker
 from proxy.store.base import Due, Job
 from proxy.transport import is_public
 from proxy.wire import place_of
-
-if TYPE_CHECKING:
-    from proxy.config import Config
-    from proxy.jobs.engine import Jobs
 
 log = logging.getLogger("anygate.webhooks")
 
@@ -38,7 +35,7 @@ _HELD = 1000  # that wait for a place
 _WAITS = (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 14 * 3600)
 
 
-def checked(url: object, config: "Config") -> str:
+def checked(url: object, config: Config) -> str:
     """A job's `webhook_url`; raises ApiError 400 where it cannot be called."""
     if config.webhooks.secret is None:
         raise _refused("the proxy's config names no webhooks.secret to sign with")
@@ -62,18 +59,18 @@ class Notifier:
     What has no place is held, without a call, until one ends there or its lease does. `limits`: of time.
     """
 
-    def __init__(self, jobs: "Jobs", limits: Deadlines) -> None:
-        self._jobs = jobs
+    def __init__(self, worker: Worker, limits: Deadlines) -> None:
+        self._worker = worker
         self._limits = limits
         self._busy: Counter[_Place] = Counter()  # calls that are under way
         self._held: deque[tuple[Due, list[_Place]]] = deque()
 
     async def notify(self, due: Due, job: Job | None) -> None:
         """Call the job's webhook once; come back later where it does not answer well."""
-        secret = self._jobs.config.webhooks.secret
+        secret = self._worker.config.webhooks.secret
         if job is None or job.notify_at is None or job.webhook is None or secret is None:
             return
-        limit = seconds_for(due, self._jobs.lease)
+        limit = seconds_for(due, self._worker.lease)
         if limit is None:
             return
         places = _places(job, job.webhook)
@@ -92,19 +89,19 @@ class Notifier:
         again = None
         if not told and job.notifications < len(_WAITS):
             again = time.time() + _WAITS[job.notifications]
-        await self._jobs.change(due.job_id, transitions.notified(again=again))
+        await self._worker.change(due.job_id, transitions.notified(again=again))
 
     async def _called(
         self, job: Job, url: str, body: bytes, headers: dict[str, str], limit: float
     ) -> int:
         """The status of the answer, 0 where there is none."""
-        private = self._jobs.config.webhooks.allow_private
-        calling = self._jobs.driver.call(url, body, headers, private=private)
+        private = self._worker.config.webhooks.allow_private
+        calling = self._worker.driver.call(url, body, headers, private=private)
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             return await self._limits.within(limit, calling)
         except GatewayDown as down:
-            log.warning("webhook of %s: %s", job.id, self._jobs.redactor.text(str(down)))
+            log.warning("webhook of %s: %s", job.id, self._worker.redactor.text(str(down)))
         except TimeoutError:
             log.warning("webhook of %s: no answer within %.1f seconds", job.id, limit)
         return 0
@@ -124,7 +121,7 @@ class Notifier:
         for number, (due, wanted) in enumerate(self._held):
             if due.until > now and self._room(wanted):
                 del self._held[number]
-                self._jobs.later(due, 0.0)
+                self._worker.queue.later(due, 0.0)
                 return
 
 

@@ -1,14 +1,11 @@
 """The only poll loop: every unfinished task of every client, from one queue in the store."""
 
-import random
 import time
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from proxy.accounts import Account
-from proxy.config import Config
 from proxy.deadlines import Deadlines
 from proxy.errors import ApiError, GatewayDown, Throttled, from_failed_task
 from proxy.failures import failure_of, fault_of
@@ -17,17 +14,14 @@ from proxy.jobs.fetch import Fetcher
 from proxy.jobs.leased import seconds_for
 from proxy.jobs.notify import Notifier
 from proxy.jobs.outcome import dollars, outcome_of, redacted, wants_keeping
+from proxy.jobs.pauses import LONGEST, pause
+from proxy.jobs.worker import Worker
 from proxy.pricing import with_result
 from proxy.store.base import NOTIFY, Due, Entry, Job
 from translators.core import Capability, Operation, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply
 
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
-
-_LONGEST_WAIT = 60.0  # seconds that a gateway may have us wait, or poll_max
 _IN_LINE = 0.8  # of a poll's time: it waits no longer for its place among the provider's
-_AFTER = 0.01  # seconds after the deadline, as a store may round
 # To ask the enum itself takes five times as long.
 _CAPABILITIES = {one.value: one for one in Capability}
 
@@ -35,17 +29,17 @@ _CAPABILITIES = {one.value: one for one in Capability}
 class Poller:
     """What is done with a task that is due."""
 
-    def __init__(self, jobs: "Jobs") -> None:
-        self._jobs = jobs
-        self._fetcher = Fetcher(jobs, self)
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._fetcher = Fetcher(worker)
         self._limits = Deadlines()
-        self._notifier = Notifier(jobs, self._limits)
+        self._notifier = Notifier(worker, self._limits)
 
     def poll(self, due: Due, job: Job | None) -> Awaitable[None] | None:
         """Ask after a task, or fetch or tell what it brought; sets when it is due again. None: nothing to do."""
         if due.index == NOTIFY:
             return self._notifier.notify(due, job)
-        account = self._jobs.accounts.get(due.provider)
+        account = self._worker.accounts.get(due.provider)
         if job is None or account is None:
             return None
         entry = job.tasks[due.index]
@@ -62,19 +56,19 @@ class Poller:
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
         path = path.replace("{id}", quote(entry.task_id, safe=""))
         now = time.time()
-        self._jobs.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
-        limit = seconds_for(due, self._jobs.lease)
+        self._worker.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
+        limit = seconds_for(due, self._worker.lease)
         if limit is None:
             return
         try:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             # Nor is it the gateway's silence where our own limits leave no place for it.
-            asking = self._jobs.driver.ask(
+            asking = self._worker.driver.ask(
                 account, path, poll=limit * _IN_LINE, timeout=account.untimed
             )
             answer = await self._limits.within(limit, asking)
         except Throttled as throttled:
-            self._jobs.later(due, throttled.retry_after or 1.0)
+            self._worker.queue.later(due, throttled.retry_after or 1.0)
             return
         except (GatewayDown, TimeoutError) as exc:
             account.health.note(failure_of(exc))
@@ -102,7 +96,7 @@ class Poller:
         unknown = status in (404, 405) or fault.kind is FaultKind.NOT_FOUND  # or so under HTTP 200
         if unknown and await self._moved(due, job, operation):
             return
-        said = endings.last_said(redacted(fault, self._jobs.redactor).message)
+        said = endings.last_said(redacted(fault, self._worker.redactor).message)
         await self._again(due, job, said, fault.retry_after or 0.0)
 
     async def _moved(self, due: Due, job: Job, operation: Operation) -> bool:
@@ -118,12 +112,12 @@ class Poller:
             return False
         moved = transitions.progressed(
             due.index,
-            at=time.time() + (0.0 if path else self.pause(job, entry)),
+            at=time.time() + (0.0 if path else pause(job, entry, self._worker.config)),
             running=False,
             progress=0,
             poll_path=path,
         )
-        await self._jobs.change(job.id, moved, known=job)
+        await self._worker.change(job.id, moved, known=job)
         return True
 
     async def _again(
@@ -133,17 +127,19 @@ class Poller:
         poll that is due then: so it takes no result that lies ready, however late that poll comes. `cost`: USD,
         as far as this one told it."""
         if due.at < job.deadline:
-            self._jobs.later(due, max(self.pause(job, job.tasks[due.index]), wait))
+            self._worker.queue.later(
+                due, max(pause(job, job.tasks[due.index], self._worker.config), wait)
+            )
             return
         ended = endings.asked_in_vain(due.index, said, now=time.time(), cost=cost)
-        await self._jobs.change(job.id, ended, known=job)
+        await self._worker.change(job.id, ended, known=job)
 
     def _believed(self, fault: Fault, job: Job) -> float:
         """Seconds until a gateway that is busy is asked again: as it says, but a result that is paid for
         must not be lost by it."""
-        longest = self._jobs.config.jobs.poll_max
+        longest = self._worker.config.jobs.poll_max
         wait = fault.retry_after or (longest if fault.kind is FaultKind.RATE else 0.0)
-        return min(wait, max(longest, _LONGEST_WAIT), max(0.0, job.deadline - time.time()) / 2)
+        return min(wait, max(longest, LONGEST), max(0.0, job.deadline - time.time()) / 2)
 
     async def _shown(
         self, due: Due, job: Job, operation: Operation, account: Account, task: Task
@@ -151,25 +147,25 @@ class Poller:
         now, entry = time.time(), job.tasks[due.index]
         if task.state is State.FAILED:
             assert task.fault is not None
-            error = from_failed_task(redacted(task.fault, self._jobs.redactor))
+            error = from_failed_task(redacted(task.fault, self._worker.redactor))
             cost = dollars(task.cost, account)
             failed = transitions.failed(due.index, error, now=now, cost=cost)
-            await self._jobs.change(job.id, failed, known=job)
+            await self._worker.change(job.id, failed, known=job)
         elif task.state is State.SUCCEEDED:
             cost = dollars(task.cost, account)
             if cost is None:
                 models = job.target.partition("/")[2], job.native
                 cost = with_result(entry.cost, task, operation, account, *models)
             try:
-                outcome = await outcome_of(task, account, self._jobs.media, now)
+                outcome = await outcome_of(task, account, self._worker.media, now)
             except ApiError:  # the media folder cannot be written: the gateway says it again
                 await self._again(due, job, "Its result could not be kept here.", cost=cost)
                 return
             outcome.cost = cost
             outcome.task_id = entry.task_id
-            keep = wants_keeping(outcome, self._jobs.config)
+            keep = wants_keeping(outcome, self._worker.config)
             change = transitions.fetching if keep else transitions.completed
-            await self._jobs.change(job.id, change(due.index, outcome, now=now), known=job)
+            await self._worker.change(job.id, change(due.index, outcome, now=now), known=job)
         else:
             await self._goes_on(due, job, task)
 
@@ -181,43 +177,20 @@ class Poller:
         running = task.state is State.RUNNING
         progress = max(0, min(99, task.progress or 0))
         if progress <= entry.progress and (not running or entry.state == "running"):
-            self._jobs.later(
-                due, self.pause(job, entry)
+            self._worker.queue.later(
+                due, pause(job, entry, self._worker.config)
             )  # nothing new: the job need not be written
             return
         moved = transitions.progressed(
             due.index,
-            at=time.time() + self.pause(job, entry),
+            at=time.time() + pause(job, entry, self._worker.config),
             running=running,
             progress=progress,
             poll_path=entry.poll_path,
         )
-        await self._jobs.change(job.id, moved, known=job)
-
-    def pause(self, job: Job, entry: Entry) -> float:
-        """Seconds to the next poll of a task: the last is at its deadline."""
-        pause, left = pause_at(_age(entry), self._jobs.config), job.deadline - time.time()
-        return left + _AFTER if 0 < left < pause else pause
-
-
-def pause_at(age: float, config: Config) -> float:
-    """Seconds to the next poll of a task of this age: a quarter of it, within poll_min and poll_max.
-
-    A tenth of chance keeps tasks that were submitted together from being asked after together.
-    """
-    pause = min(max(age / 4, config.jobs.poll_min), config.jobs.poll_max)
-    return pause * random.uniform(0.9, 1.1)
-
-
-def longest_wait(config: Config) -> float:
-    """Seconds to the next poll of a task at most, whatever its gateway asks for."""
-    return max(config.jobs.poll_max * 1.1, _LONGEST_WAIT)
+        await self._worker.change(job.id, moved, known=job)
 
 
 def operation_of(job: Job, account: Account) -> Operation | None:
     """The row's operation that a job was made by."""
     return account.row.operation(job.native, _CAPABILITIES[job.capability], account.config.submit)
-
-
-def _age(entry: Entry) -> float:
-    return max(0.0, time.time() - (entry.submitted_at or time.time()))

@@ -5,29 +5,28 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from proxy.jobs.ahead import BREATH, Ahead
+from proxy.jobs.in_force import InForce
+from proxy.jobs.waiting import Waiting
 from proxy.onloop import OnLoop
-from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, StoreUnavailable
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
+from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, Store, StoreUnavailable
 
 _LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _SHARE = 50  # polls at one provider at a time, whatever the others do: one that hangs keeps none of them waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
+# What is done with a task that is due, and its job; it sets when the task is due again. None: nothing to do.
 Work = Callable[[Due, Job | None], Awaitable[None] | None]
 
 
 class Queue(OnLoop):
-    """`work`: what is done with a task that is due, and its job; it sets when the task is due again. None: there
-    is nothing to do."""
+    """What is due, and when; `waiting`: who waits for jobs here."""
 
-    def __init__(self, jobs: "Jobs", work: Work) -> None:
-        self._jobs = jobs
-        self._work = work
+    def __init__(self, in_force: InForce, store: Store, waiting: Waiting) -> None:
+        self._in_force = in_force
+        self._store = store
+        self._waiting = waiting
         self._wake = asyncio.Event()
         self._awake_at = 0.0  # by the clock of time.monotonic()
         self._soonest = 0.0  # what has become due since the store was last asked
@@ -52,20 +51,22 @@ class Queue(OnLoop):
         """What we have leased is due again in so many seconds: kept here or, for others too, in the store, which
         is written with the next round. Should that fail, its lease runs out."""
         now = time.time()
-        if self._stopping or due.index == NOTIFY or not self._jobs.keeps(due, seconds):
+        if self._stopping or due.index == NOTIFY or not self.keeps(due, seconds):
             self._postpone(due, now + seconds)
             return
-        at, lease = now + seconds, self._jobs.lease
+        at, lease = now + seconds, self._in_force.lease
         until = min(due.until, now + lease)  # the clock may have been set back
         if until - at < lease * 3 / 4:
             until = now + lease
             self._postpone(due, until)
         self._ahead.keep(Due(due.job_id, due.index, due.provider, at, until))
 
-    def shares(self, provider: str) -> bool:
-        """Whether there is room for kept tasks of it beside those of the store. One place alone is the store's: a
-        kept task would only wait for it in vain."""
-        return self._most(provider) > 1
+    def keeps(self, due: Due, seconds: float) -> bool:
+        """Whether a task that is due in so many seconds is not left to others meanwhile: its client waits here,
+        the rest of the lease is long enough for the poll, and there is room for kept tasks beside the store's.
+        One place alone is the store's: a kept task would only wait for it in vain."""
+        near = seconds <= self._in_force.lease / 4 and self._waiting.waits(due.job_id)
+        return near and self._most(due.provider) > 1
 
     def keep(self, due: Due) -> None:
         """A task whose lease is ours, and which is due in a moment."""
@@ -87,8 +88,9 @@ class Queue(OnLoop):
             self._ahead.taken(due)
             self._postpone(due, time.time())
 
-    async def run(self) -> None:
-        """Until cancelled: lease what is due, start it, and sleep until the next is."""
+    async def run(self, work: Work) -> None:
+        """Until cancelled: lease what is due, do the work on it, and sleep until the next is."""
+        self._work = work
         try:
             while True:
                 self._wake.clear()
@@ -119,12 +121,12 @@ class Queue(OnLoop):
         except StoreUnavailable:
             return _IDLE
         except Exception as exc:  # our own fault must not end the only loop
-            self._jobs.report(exc, "leasing polls")
+            self._in_force.report(exc, "leasing polls")
             return _IDLE
 
     async def _round(self) -> float:
         """Start what is due; the seconds until there is more to do."""
-        names = (*self._jobs.accounts, WEBHOOKS)
+        names = (*self._in_force.accounts, WEBHOOKS)
         providers = [name for name in names if self._busy[name] < self._most(name)]
         self._left_out = frozenset(names).difference(providers)
         postponing = asyncio.create_task(self._postponed())  # first, in the lease's own transaction
@@ -138,7 +140,7 @@ class Queue(OnLoop):
             self._start(one, job)
         if len(due) == _SHARE:
             return 0.0
-        following = await self._jobs.store.next_due(providers)
+        following = await self._store.next_due(providers)
         return _IDLE if following is None else min(max(following - time.time(), 0.0), _IDLE)
 
     def _start(
@@ -154,7 +156,7 @@ class Queue(OnLoop):
         self._under_way[place] = self._loop.create_task(polling)
 
     def _begin(self, due: Due) -> None:
-        job = self._jobs.told(due.job_id)
+        job = self._waiting.told(due.job_id)
         # Where the gateway calls, another worker may have been called meanwhile.
         unread = job is None or bool(job.callback) or job.tasks[due.index].submitting
         self._start(due, job, kept=True, unread=unread)
@@ -178,15 +180,15 @@ class Queue(OnLoop):
             raise
 
     async def _read(self, providers: Sequence[str], limit: int) -> Sequence[tuple[Due, Job | None]]:
-        store, until = self._jobs.store, time.time() + self._jobs.lease
+        store, until = self._store, time.time() + self._in_force.lease
         due = await store.lease(
             submitting=False,
             providers=providers,
             until=until,
             limit=limit,
-            longest=self._jobs.longest,
+            longest=self._in_force.longest,
         )
-        seen = [self._jobs.seen(one) for one in due]
+        seen = [self._waiting.told_of(one) for one in due]
         unseen = {one.job_id for one, job in zip(due, seen, strict=True) if job is None}
         found = await store.several(list(unseen)) if unseen else []
         read = {job.id: job for job in found}
@@ -197,14 +199,14 @@ class Queue(OnLoop):
         if not later:
             return
         try:
-            await self._jobs.store.postpone(later)
+            await self._store.postpone(later)
         except StoreUnavailable:
             for due, _ in later:
                 self._ahead.taken(due)  # its lease was not drawn out
 
     def _most(self, provider: str) -> int:
         """Polls that may be under way there at once: half of its connections are for submits and chat."""
-        account = self._jobs.accounts.get(provider)
+        account = self._in_force.accounts.get(provider)
         most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
         return max(most, 1)
 
@@ -212,7 +214,7 @@ class Queue(OnLoop):
         place = due.job_id, due.index
         try:
             if unread:
-                job = await self._jobs.store.get(due.job_id)
+                job = await self._store.get(due.job_id)
             work = self._work(due, job)
             if work is not None:
                 await work
@@ -222,8 +224,8 @@ class Queue(OnLoop):
         except StoreUnavailable:
             return  # the lease runs out and the task is due again
         except Exception as exc:  # our own fault: ask again, but not without a pause
-            self._jobs.report(exc, f"polling {due.job_id}")
-            self.later(due, self._jobs.config.jobs.poll_max)
+            self._in_force.report(exc, f"polling {due.job_id}")
+            self.later(due, self._in_force.config.jobs.poll_max)
         finally:
             self._left(due, kept)
 

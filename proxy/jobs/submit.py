@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 from proxy.accounts import Account, Seat
 from proxy.errors import ApiError, GatewayDown, Throttled, from_down, from_failed_task
@@ -19,14 +19,12 @@ from proxy.jobs.answered import Refused, answered
 from proxy.jobs.held import Held
 from proxy.jobs.outcome import dollars, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
+from proxy.jobs.worker import Worker
 from proxy.pricing import made_at_once, ordered_price
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Due, Job, StoreUnavailable
 from translators.core import State, Task
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -39,9 +37,9 @@ class GaveUp(Exception):
 
 
 class Submitter:
-    def __init__(self, jobs: "Jobs") -> None:
-        self._jobs = jobs
-        self._held = Held(jobs)
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._held = Held(worker.store, worker.media)
         self._turns: dict[str, asyncio.Lock] = {}  # by job: whose further task waits for a place
 
     async def run(
@@ -60,7 +58,7 @@ class Submitter:
             if isinstance(result, Refused):
                 refused = result.error
                 if left:
-                    self._jobs.metrics.fallbacks.add(candidate.account.name)
+                    self._worker.metrics.fallbacks.add(candidate.account.name)
                 continue
             if result.tasks[0].error and result.tasks[0].error["code"] == "submission_ambiguous":
                 await self._fail_all(job.id, rest, endings.HELD_BACK)
@@ -70,7 +68,7 @@ class Submitter:
             return
         assert refused is not None
         # Freed first: whoever sees the refusal may come again with the same key.
-        await self._through(self._jobs.store.release, job.id)
+        await self._through(self._worker.store.release, job.id)
         await self._fail_all(job.id, range(len(job.tasks)), refused)
 
     async def _rest(self, job_id: str, indexes: Iterable[int], candidate: Candidate) -> None:
@@ -101,7 +99,7 @@ class Submitter:
     ) -> Job | Refused:
         """Send a task. `last`: there is no other target, so that one which cannot now may be asked again."""
         account, tried = candidate.account, 1
-        if candidate.plan.operation.poll is None and self._jobs.media.writable.fault is not None:
+        if candidate.plan.operation.poll is None and self._worker.media.writable.fault is not None:
             # Its answer would be its result, and nobody could keep that.
             if start is not None:
                 start.leave()
@@ -117,7 +115,7 @@ class Submitter:
             pause = pause_before(failure, account.config.retries, tried) if failure else None
             if pause is None:
                 return result
-            self._jobs.metrics.retries.add(account.name)
+            self._worker.metrics.retries.add(account.name)
             await asyncio.sleep(pause)
             tried += 1
 
@@ -130,16 +128,16 @@ class Submitter:
     ) -> Job | Refused:
         account = candidate.account
         try:
-            request = self._jobs.driver.native(account, candidate.plan.request)
+            request = self._worker.driver.native(account, candidate.plan.request)
         except Exception as exc:  # our own fault, and nothing has gone out
-            self._jobs.report(exc, f"making the request of {job_id}")
+            self._worker.report(exc, f"making the request of {job_id}")
             return Refused(endings.UNMADE, None)
         try:
             if seat is None:
                 # Where the provider's rpm cannot be counted: nothing has gone out by then.
                 seat = await self._seat(job_id, index, account)
-                await self._change(job_id, sending(index, candidate, self._jobs.lease))
-            answer = await self._jobs.driver.answer(account, request, seat=seat)
+                await self._change(job_id, sending(index, candidate, self._worker.lease))
+            answer = await self._worker.driver.answer(account, request, seat=seat)
         except GatewayDown as down:
             attempt.ended(down)
             if down.certain:
@@ -148,7 +146,7 @@ class Submitter:
         finally:
             if seat is not None:
                 seat.release()
-        task = answered(candidate, answer, attempt, self._jobs.redactor)
+        task = answered(candidate, answer, attempt, self._worker.redactor)
         if isinstance(task, Refused):
             return task
         if isinstance(task, ApiError):
@@ -164,15 +162,15 @@ class Submitter:
         each job but one waits at a time, so that there is room left for what has one request to send.
         """
         if index == 0:
-            return await self._through(self._jobs.driver.seat, account)
-        patient = partial(self._jobs.driver.seat, account, crowded=True)
+            return await self._through(self._worker.driver.seat, account)
+        patient = partial(self._worker.driver.seat, account, crowded=True)
         async with self._turns[job_id]:
             while True:
                 try:
                     return await self._through(patient)
                 except Throttled as limit:
                     await asyncio.sleep(limit.retry_after or 1.0)
-                job = await self._through(self._jobs.store.get, job_id)
+                job = await self._through(self._worker.store.get, job_id)
                 if job is None or job.tasks[index].ended:
                     raise GaveUp(job_id)
 
@@ -183,7 +181,7 @@ class Submitter:
         cost = dollars(task.cost, account)
         if task.state is State.FAILED:
             assert task.fault is not None
-            error = from_failed_task(redacted(task.fault, self._jobs.redactor))
+            error = from_failed_task(redacted(task.fault, self._worker.redactor))
             failed = transitions.failed(index, error, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         if cost is None:
@@ -194,18 +192,18 @@ class Submitter:
             failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         outcome.cost = cost
-        keep = wants_keeping(outcome, self._jobs.config)
+        keep = wants_keeping(outcome, self._worker.config)
         change = transitions.fetching if keep else transitions.completed
         return await self._change(job_id, change(index, outcome, now=time.time()))
 
     async def _accepted(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
         """The gateway has it: what there is to do next is to ask after it."""
         assert task.id is not None, "a row reads an unfinished task only with its id"
-        account, pause = candidate.account, self._jobs.config.jobs.poll_min
+        account, pause = candidate.account, self._worker.config.jobs.poll_min
         cost = dollars(task.cost, account)
         now = time.time()
-        due = Due(job_id, index, account.name, now + pause, now + self._jobs.lease)
-        keeps = self._jobs.keeps(due, pause)
+        due = Due(job_id, index, account.name, now + pause, now + self._worker.lease)
+        keeps = self._worker.queue.keeps(due, pause)
         change = transitions.accepted(
             index,
             task.id,
@@ -215,7 +213,7 @@ class Submitter:
         )
         job = await self._change(job_id, change)
         if keeps and not job.tasks[index].ended:
-            self._jobs.keep(due)
+            self._worker.queue.keep(due)
         return job
 
     async def _fail(self, job_id: str, index: int, error: ApiError) -> Job:
@@ -224,7 +222,7 @@ class Submitter:
     async def _change(self, job_id: str, change: Change) -> Job:
         while True:
             try:
-                job = await self._jobs.change(job_id, change)
+                job = await self._worker.change(job_id, change)
             except StoreUnavailable as exc:
                 await self._later(exc)
                 continue
@@ -241,5 +239,5 @@ class Submitter:
                 await self._later(exc)
 
     async def _later(self, exc: StoreUnavailable) -> None:
-        self._jobs.away(exc)
+        self._worker.away(exc)
         await asyncio.sleep(_AGAIN)

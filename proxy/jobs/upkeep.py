@@ -2,16 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Container
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from proxy.jobs import endings
 from proxy.jobs.outcome import files_of
+from proxy.jobs.worker import Worker
 from proxy.store.base import Change, Due, Job, StoreUnavailable
 from proxy.store.money import day_of
-
-if TYPE_CHECKING:
-    from proxy.jobs.engine import Jobs
 
 _BATCH = 100
 _AGAIN = 0.1  # seconds between attempts to take a job back
@@ -23,19 +20,16 @@ _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
 
 class Upkeep:
-    """`sent_here`: the jobs that this worker is sending. `wall`: the clock that the store's times are of;
-    `steady`: one that nobody sets."""
+    """`wall`: the clock that the store's times are of; `steady`: one that nobody sets."""
 
     def __init__(
         self,
-        jobs: "Jobs",
-        sent_here: Container[str],
+        worker: Worker,
         *,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._jobs = jobs
-        self._sent_here = sent_here
+        self._worker = worker
         self._wall = wall
         self._steady = steady
         self._apart = wall() - steady()
@@ -65,7 +59,9 @@ class Upkeep:
         while self._unwanted:
             job = self._unwanted[0]
             try:
-                await self._jobs.store.release(job.id)  # first: whoever sees it fail may come again
+                await self._worker.store.release(
+                    job.id
+                )  # first: whoever sees it fail may come again
                 for index in range(len(job.tasks)):
                     await self._orphaned(Due(job.id, index, job.provider), unsent=True)
                 del self._unwanted[0]
@@ -79,17 +75,17 @@ class Upkeep:
         is not true. After that, and after a start, whoever lives is given the time to renew: a submit that is
         under way must not pass for an orphan's. Nor could anybody ask after a task: that is done once more.
         """
-        jobs = self._jobs
+        worker = self._worker
         if self._clock_was_set():
             self._there_since = None
         since = self._there_since
         there = 0.0 if since is None else self._steady() - since
         try:
             await self._end_overdue(there)
-            if there >= jobs.lease * _GRACE:
+            if there >= worker.lease * _GRACE:
                 await self._settle_orphans()
             else:
-                await jobs.store.ping()  # which writes: reading alone renews nothing
+                await worker.store.ping()  # which writes: reading alone renews nothing
                 self._there_since = since or self._steady()
         except StoreUnavailable:
             self._there_since = None
@@ -97,22 +93,22 @@ class Upkeep:
 
     async def _end_overdue(self, there: float) -> None:
         """`there`: for how many seconds tasks could have been asked after."""
-        jobs, now = self._jobs, self._wall()
-        patience = jobs.lease * _LAST_POLL
+        worker, now = self._worker, self._wall()
+        patience = worker.lease * _LAST_POLL
         given_up = now - patience if there >= patience else 0.0
-        for job_id in await jobs.store.overdue(_BATCH):
-            change = endings.overdue(now=now, configured=jobs.accounts, given_up=given_up)
+        for job_id in await worker.store.overdue(_BATCH):
+            change = endings.overdue(now=now, configured=worker.accounts, given_up=given_up)
             await self._ended(job_id, change)
 
     def _clock_was_set(self) -> bool:
         """Whether that has happened since this was last asked. The machine may also have been suspended, in which
         time the steady clock stands still."""
         before, self._apart = self._apart, self._wall() - self._steady()
-        return abs(self._apart - before) > self._jobs.lease * _STEP
+        return abs(self._apart - before) > self._worker.lease * _STEP
 
     async def _settle_orphans(self) -> None:
-        until = self._wall() + self._jobs.lease
-        found = await self._jobs.store.lease(
+        until = self._wall() + self._worker.lease
+        found = await self._worker.store.lease(
             submitting=True, providers=None, until=until, limit=_BATCH
         )
         if self._clock_was_set():  # just now: perhaps that is why they were found
@@ -120,7 +116,7 @@ class Upkeep:
             return
         for one in found:
             # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
-            if one.job_id not in self._sent_here:
+            if one.job_id not in self._worker.sending:
                 await self._orphaned(one)
 
     async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
@@ -129,24 +125,24 @@ class Upkeep:
 
     async def _ended(self, job_id: str, change: Change) -> None:
         """Of what was surely never sent the key is free again: the client may order it once more."""
-        job = await self._jobs.change(job_id, change)
+        job = await self._worker.change(job_id, change)
         if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
-            await self._jobs.store.release(job.id)
+            await self._worker.store.release(job.id)
 
     async def purge(self) -> None:
         """Remove finished jobs after their retention, with their files, and what is one file too many."""
-        before = self._wall() - self._jobs.config.jobs.retention
-        while gone := await self._jobs.store.purge(before, _BATCH):
+        before = self._wall() - self._worker.config.jobs.retention
+        while gone := await self._worker.store.purge(before, _BATCH):
             names = [name for job in gone for name in (*job.media, *files_of(job))]
             if names:
-                await self._jobs.media.remove(names)
-        await self._jobs.media.tidy()
+                await self._worker.media.remove(names)
+        await self._worker.media.tidy()
 
     async def prune(self) -> None:
         """Forget what is kept beside jobs and of no use any more."""
-        now, config = self._wall(), self._jobs.config
+        now, config = self._wall(), self._worker.config
         used = now - config.jobs.usage_retention
         windows = (key.budget_window for key in config.keys or ())
         spent = min(used, now - max(windows, default=0.0))
-        while await self._jobs.store.prune(used_before=day_of(used), spent_before=spent):
+        while await self._worker.store.prune(used_before=day_of(used), spent_before=spent):
             pass

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 
 from proxy.onloop import OnLoop
-from proxy.store.base import Job, Store, StoreUnavailable
+from proxy.store.base import NOTIFY, Due, Job, Store, StoreUnavailable
 from proxy.store.document import ENDED, SUBMITTING
 
 _LOOK = 0.5  # seconds between looks at the store: another worker may do the work
 _PATIENCE = 5.0  # seconds without the store that who waits need not know of
 # Seconds without a look at most: another worker's clock may be ahead, or it keeps its next poll for itself.
 _QUIET = 2.0
+_SAME = 0.001  # seconds: a store may round
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
@@ -21,12 +22,12 @@ Done = Callable[[Job], bool]
 class Waiting(OnLoop):
     """Everybody's look at the store is one: a thousand who wait cost a few queries, not a thousand timers.
 
-    `sent_here`: how those jobs stand that this worker is sending.
+    `sending`: how those jobs stand that this worker is sending.
     """
 
-    def __init__(self, store: Store, sent_here: Mapping[str, Job]) -> None:
+    def __init__(self, store: Store, sending: Mapping[str, Job]) -> None:
         self._store = store
-        self._sent_here = sent_here
+        self._sending = sending
         self._awaited: dict[str, _Awaited] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -70,10 +71,20 @@ class Waiting(OnLoop):
         """Whether anybody waits for a job here."""
         return job_id in self._awaited
 
-    def seen(self, job_id: str) -> Job | None:
-        """What was last told of a job that is waited for."""
+    def told(self, job_id: str) -> Job | None:
+        """A job that is waited for here, as it was last told of."""
         awaited = self._awaited.get(job_id)
         return None if awaited is None else awaited.told
+
+    def told_of(self, due: Due) -> Job | None:
+        """… if the task is due as that says. Whoever has changed the task since has set another time; what
+        else may be new, a change of the job finds out."""
+        job = self.told(due.job_id)
+        if job is None or due.index == NOTIFY:
+            return None
+        at = job.tasks[due.index].at
+        same = at is not None and abs(at - due.at) < _SAME and job.provider == due.provider
+        return job if same else None
 
     async def stop(self) -> None:
         self._stopped = True
@@ -114,7 +125,7 @@ class Waiting(OnLoop):
         here: list[str] = []
         earliest = self._loop.time() - _QUIET
         for name, awaited in self._awaited.items():
-            sent = self._sent_here.get(name)
+            sent = self._sending.get(name)
             if sent is not None and sent.deadline > now:
                 here.append(name)
             elif awaited.at < earliest or not awaited.rests(now):

@@ -216,5 +216,5 @@ async def test_further_tasks_that_may_not_be_counted_end_with_their_job(
     job = await engine.order("imagen", Capability.IMAGE, tasks=2)
     done = await engine.ended(job)
     assert (done.tasks[1].error or {})["code"] == "submission_lost"
-    await becoming(lambda: not engine.jobs._sent_here)
+    await becoming(lambda: not engine.jobs._worker.sending)
     assert len(gateways["onysoft"].submits) == 1

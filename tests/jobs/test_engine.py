@@ -452,7 +452,7 @@ async def test_what_another_worker_has_found_done_is_not_asked_after(
     await engine.state(job, lambda one: one.tasks[0].task_id is not None)
     outcome = Outcome(assets=({"role": "content", "url": "http://127.0.0.1:9/a.mp4"},))
     await engine.service.store.update(job.id, fetching(0, outcome, now=time.time()))
-    engine.jobs.wake()
+    engine.jobs._worker.queue.wake()
     await becoming(lambda: engine.store.asked["several"] or gateways["onysoft"].polls())
     assert gateways["onysoft"].polls() == []
     waiting.cancel()

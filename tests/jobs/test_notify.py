@@ -25,7 +25,7 @@ class Receivers:
         webhooks = SimpleNamespace(secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
         webhooks.allow_private = False
         self.config = SimpleNamespace(webhooks=webhooks)
-        self.driver = self
+        self.driver = self.queue = self
         self.redactor = SimpleNamespace(text=str)
         self.going = asyncio.Semaphore(0)
         self.called: list[str] = []

@@ -43,18 +43,18 @@ async def limits(monkeypatch: pytest.MonkeyPatch, until: float) -> list[float]:
         untimed={},
         health=SimpleNamespace(note=lambda *_: None),
     )
-    jobs = SimpleNamespace(
+    worker = SimpleNamespace(
         accounts={"apiin": account},
         lease=LEASE,
         config=SimpleNamespace(jobs=SimpleNamespace(poll_min=1.0, poll_max=10.0)),
         driver=SimpleNamespace(ask=ask),
         metrics=SimpleNamespace(poll_lag=SimpleNamespace(observe=lambda *_, **__: None)),
-        later=lambda *_: None,
+        queue=SimpleNamespace(later=lambda *_: None),
     )
     now = time.time()
     task = Entry(state="accepted", task_id="t")
     job = changes.job().but(provider="apiin", tasks=[task], deadline=now + 3600)
-    polling = poll.Poller(cast(Any, jobs)).poll(Due(job.id, 0, "apiin", now, now + until), job)
+    polling = poll.Poller(cast(Any, worker)).poll(Due(job.id, 0, "apiin", now, now + until), job)
     assert polling is not None
     await polling
     return limits.said

@@ -28,20 +28,24 @@ class Kept:
         names = ("apiin", *"123456")
         self.accounts = {name: SimpleNamespace(config=config) for name in names}
         self.config = SimpleNamespace(jobs=SimpleNamespace(poll_max=10.0))
-        self.store = self
         self.postponed: dict[str, float] = {}
         self.read: list[str] = []
         self.polled: list[tuple[Due, Job | None]] = []
-        self.told = told.get
         self.ending = asyncio.Event()
         self.away = False
         self.refused = 0
         self.due: list[Due] = []
-        self.queue = Queue(cast(Any, self), self._poll)
-
-    def keeps(self, due: Due, seconds: float) -> bool:
-        near = self.told(due.job_id) is not None and seconds <= LEASE / 4
-        return near and self.queue.shares(due.provider)
+        store = SimpleNamespace(
+            lease=self.lease_of,
+            postpone=self.postpone,
+            next_due=self.next_due,
+            get=self.get,
+            several=self.several,
+        )
+        waiting = SimpleNamespace(
+            told=told.get, told_of=lambda _: None, waits=lambda job_id: job_id in told
+        )
+        self.queue = Queue(cast(Any, self), cast(Any, store), cast(Any, waiting))
 
     def report(self, exc: BaseException, doing: str) -> None:
         raise AssertionError(doing) from exc
@@ -52,9 +56,6 @@ class Kept:
 
     async def several(self, names: Sequence[str]) -> list[Job]:
         return [await self.get(name) for name in names]
-
-    def seen(self, due: Due) -> None:
-        return None
 
     async def postpone(self, due: Sequence[tuple[Due, float]]) -> None:
         if self.away:
@@ -69,22 +70,14 @@ class Kept:
         self.read.append(job_id)
         return changes.job().but(id=job_id, model="read")
 
-    async def _poll(self, due: Due, job: Job | None) -> None:
+    async def poll(self, due: Due, job: Job | None) -> None:
         self.polled.append((due, job))
         await self.ending.wait()
 
 
 @asynccontextmanager
 async def running(kept: Kept) -> AsyncIterator[Kept]:
-    store = SimpleNamespace(
-        lease=kept.lease_of,
-        postpone=kept.postpone,
-        next_due=kept.next_due,
-        get=kept.get,
-        several=kept.several,
-    )
-    kept.store = cast(Any, store)
-    loop = asyncio.create_task(kept.queue.run())
+    loop = asyncio.create_task(kept.queue.run(kept.poll))
     await asyncio.sleep(0)
     try:
         yield kept
@@ -301,12 +294,9 @@ async def test_a_job_of_which_one_task_may_be_known_no_more_is_read_for_that_one
     async def several(names: Sequence[str]) -> list[Job]:
         return [stored for name in names if name == known.id]
 
-    jobs = SimpleNamespace(
-        store=SimpleNamespace(lease=lease, several=several),
-        seen=lambda one: known if one.index == 1 else None,
-        lease=20.0,
-        longest=80.0,
-    )
-    queue = Queue(cast(Any, jobs), cast(Any, None))
+    in_force = SimpleNamespace(lease=20.0, longest=80.0)
+    store = SimpleNamespace(lease=lease, several=several)
+    waiting = SimpleNamespace(told_of=lambda one: known if one.index == 1 else None)
+    queue = Queue(cast(Any, in_force), cast(Any, store), cast(Any, waiting))
     found = await queue._read(["apiin"], 10)
     assert [(one.index, job) for one, job in found] == [(0, stored), (1, known)]

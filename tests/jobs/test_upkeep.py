@@ -21,8 +21,9 @@ class Worker:
         self.now, self.steady = changes.NOW, 1000.0
         self.store = SqliteStore(None, clock=lambda: self.now)
         self.lease = LEASE
+        self.sending: dict[str, Job] = {}
         self.accounts = {"apiin": None}
-        self.upkeep = Upkeep(cast(Any, self), (), wall=lambda: self.now, steady=lambda: self.steady)
+        self.upkeep = Upkeep(cast(Any, self), wall=lambda: self.now, steady=lambda: self.steady)
 
     async def change(self, job_id: str, change: Change) -> Job | None:
         return await self.store.update(job_id, change)

@@ -133,7 +133,7 @@ async def test_what_is_being_sent_here_is_read_by_one_alone(
     sent_here |= {job.id: job for job in jobs}
     waits = [asyncio.create_task(waiting.wait(one.id, done, LONG, known=one)) for one in jobs]
     await becoming(lambda: store.asked["several"] > 2)
-    assert [waiting.seen(job.id) is None for job in jobs] == [False, True, True]
+    assert [waiting.told(job.id) is None for job in jobs] == [False, True, True]
     monkeypatch.setattr("proxy.jobs.waiting._PATIENCE", 0.0)
     store.away = {"several"}
     errors = await asyncio.gather(*waits, return_exceptions=True)
