@@ -14,6 +14,7 @@ import orjson
 from starlette.types import Scope
 
 from proxy.exchange import Exchange
+from proxy.redact import Redactor
 from translators.core import Source
 
 log = logging.getLogger("anygate.access")
@@ -29,11 +30,13 @@ class AccessLog:
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
+    def add(
+        self, scope: Scope, exchange: Exchange, status: int, seconds: float, redactor: Redactor
+    ) -> None:
         """A request has ended. `seconds`: since it came."""
         if not log.isEnabledFor(logging.INFO):
             return
-        self._lines.append(_line(scope, exchange, status, seconds))
+        self._lines.append(_line(scope, exchange, status, seconds, redactor))
         if len(self._lines) >= _MANY:
             self.flush()
         elif self._timer is None:
@@ -53,7 +56,9 @@ class AccessLog:
                 return
 
 
-def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> bytes:
+def _line(
+    scope: Scope, exchange: Exchange, status: int, seconds: float, redactor: Redactor
+) -> bytes:
     tally = exchange.tally
     first, headers = exchange.first_byte, exchange.headers
     line: dict[str, Any] = {
@@ -73,7 +78,6 @@ def _line(scope: Scope, exchange: Exchange, status: int, seconds: float) -> byte
         "job": headers.get("x-anygate-job"),
     }
     if exchange.asked is not None:
-        redactor = exchange.service.runtime.redactor
         passed = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
         said = orjson.dumps(exchange.asked, default=_shown, option=passed).decode()
         line["request"] = orjson.Fragment(redactor.text(said))

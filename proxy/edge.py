@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.delivery import deliver
 from proxy.errors import ApiError, internal, to_api_error
-from proxy.exchange import Exchange
-from proxy.service import Service
+from proxy.service import Handled, Service
 from proxy.store.money import Rates
 from proxy.turn import turn_of
 
@@ -52,7 +51,7 @@ class Edge:
         if scope["type"] != "http":
             return await self._otherwise(scope, receive, send)
         served = self._served(scope)
-        exchange = scope["anygate"] = Exchange(self._service, endpoint=served.name)
+        exchange = scope["anygate"] = Handled(service=self._service, endpoint=served.name)
 
         async def answer(message: Message) -> None:
             if exchange.place is not None and exchange.place.ends_with(message):
@@ -82,7 +81,7 @@ class Edge:
             if exchange.place is not None:  # its client has gone
                 await self._service.limiter.leave(exchange)
 
-    def _admit(self, scope: Scope, exchange: Exchange) -> Rates | None:
+    def _admit(self, scope: Scope, exchange: Handled) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
         self._service.metrics.begun += 1
         exchange.logged = self._service.config.server.log_requests
@@ -94,12 +93,13 @@ class Edge:
             exchange.client = gate.client(headers)
         return exchange.client.rates if scope["method"] == "POST" else None
 
-    def _record(self, scope: Scope, exchange: Exchange) -> None:
+    def _record(self, scope: Scope, exchange: Handled) -> None:
         seconds, status = exchange.age, exchange.status
         try:
-            self._service.metrics.answered(exchange, status, seconds)
-            self._service.usage.record(exchange, status)
-            self._service.access.add(scope, exchange, status, seconds)
+            service, runtime = self._service, self._service.runtime
+            service.metrics.answered(exchange, status, seconds, runtime.config.models)
+            service.usage.record(exchange, status)
+            service.access.add(scope, exchange, status, seconds, runtime.redactor)
         except Exception as exc:
             tell(exc, exchange)  # it is logged; the answer is out, and its place must be given back
 
@@ -110,7 +110,7 @@ async def _respond(served: Served, scope: Scope, receive: Receive, send: Send) -
     await response(scope, receive, send)
 
 
-def tell(exc: Exception, exchange: Exchange) -> ApiError:
+def tell(exc: Exception, exchange: Handled) -> ApiError:
     """What a client is told of an exception, without keys. One that is our own fault is logged."""
     redactor = exchange.service.runtime.redactor
     if exchange.tally is not None:
@@ -126,7 +126,7 @@ def tell(exc: Exception, exchange: Exchange) -> ApiError:
     return error
 
 
-def _begin(exchange: Exchange, message: Message) -> None:
+def _begin(exchange: Handled, message: Message) -> None:
     """An answer begins, with what each has, whoever made it."""
     exchange.status, exchange.first_byte = message["status"], exchange.age
     its_id = b"x-request-id", exchange.id.encode()

@@ -1,19 +1,16 @@
-"""What one request carries with it from the edge to its endpoint and into the log."""
+"""What one request carries with it from the edge into log, metrics, limits and traces."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 
 from proxy.auth import ANONYMOUS, Client
-
-if TYPE_CHECKING:
-    from proxy.limits import Place
-    from proxy.service import Service
-    from proxy.tally import Tally
+from proxy.place import Place
+from proxy.tally import Tally
 
 
 @dataclass(slots=True)
@@ -28,7 +25,6 @@ class Exchange:
     (`logged`).
     """
 
-    service: "Service"
     id: str = field(default_factory=lambda: f"req_{getrandbits(96):024x}")
     started: float = field(default_factory=time.monotonic)
     given: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -40,8 +36,8 @@ class Exchange:
     delivers: str | None = None
     files: tuple[str, ...] = ()
     route: str = ""
-    tally: "Tally | None" = None
-    place: "Place | None" = None
+    tally: Tally | None = None
+    place: Place | None = None
     status: int = 0
     first_byte: float | None = None
     streamed: bool = False
@@ -85,12 +81,8 @@ class Exchange:
             self.headers["x-anygate-cost"] = f"{usd:.6f}".rstrip("0").rstrip(".")
 
 
-def exchange_of(request: Request) -> Exchange:
-    exchange: Exchange = request.scope["anygate"]
-    return exchange
-
-
 def given(request: Request, name: bytes) -> str | None:
     """A header of the request, by its name in lower case."""
-    value = exchange_of(request).given.get(name)
+    exchange: Exchange = request.scope["anygate"]
+    value = exchange.given.get(name)
     return None if value is None else value.decode("latin-1")

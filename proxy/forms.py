@@ -19,7 +19,8 @@ from starlette.requests import Request
 
 from proxy.bodies import Body
 from proxy.errors import ApiError, invalid
-from proxy.exchange import exchange_of, given
+from proxy.exchange import given
+from proxy.service import exchange_of
 from proxy.sniff import HEAD, OCTETS, essence, sniff
 from translators.core import FormText, Source, from_json
 from translators.errors import type_name

@@ -12,11 +12,10 @@ import secrets
 import time
 from collections.abc import Callable
 
-from starlette.types import Message
-
 from proxy.config import Config
 from proxy.errors import ApiError
 from proxy.exchange import Exchange
+from proxy.place import Place
 from proxy.store.base import Store, StoreUnavailable, Unanswered
 from proxy.store.money import Admission, Charge, OverBudget, Rates, nanos, token_slot
 from proxy.tokens import Taken, guessed
@@ -28,44 +27,21 @@ _LEASE = 30.0  # seconds that a place is kept for a worker that gives no sign of
 _RENEW = 8.0
 _PATIENCE = 1.0  # seconds that the end of an answer waits for its place to be given back
 _WARN_EVERY = 5.0  # seconds
-_DONE = b"data: [DONE]\n\n"
-
-
-class Place:
-    """What a request holds until the end of its answer goes out: one of its client's places where
-    `concurrency` is limited (`counted`), and `tokens` where they are.
-
-    Whoever has seen that end may come again at once, so that both are settled before it.
-    """
-
-    __slots__ = ("_left", "client", "counted", "holder", "tokens")
-
-    def __init__(self, client: str, holder: str, *, counted: bool = True) -> None:
-        self.client = client
-        self.holder = holder
-        self.counted = counted
-        self.tokens: Taken | None = None
-        self._left = -1  # bytes of the body that are to come, negative where nobody knows
-
-    def ends_with(self, message: Message) -> bool:
-        """Whether its client sees the end of its answer in this message."""
-        if self.tokens is not None:
-            self.tokens.see(message)
-        if message["type"] != "http.response.body":
-            length = dict(message.get("headers", ())).get(b"content-length")
-            self._left = -1 if length is None else int(length)
-            return False
-        body = message.get("body", b"")
-        self._left -= len(body)
-        return not message.get("more_body") or self._left == 0 or body.endswith(_DONE)
 
 
 class Limiter:
-    """The limits as one worker keeps them. `config()`: the configuration in force."""
+    """The limits as one worker keeps them. `config()`: the configuration in force; `doubt(once, held)`: makes sure
+    later of what the store may have reserved, and says whether it will."""
 
-    def __init__(self, store: Store, config: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Callable[[], Config],
+        doubt: Callable[[str, Charge], bool],
+    ) -> None:
         self._store = store
         self._config = config
+        self._doubt = doubt
         self._held: set[tuple[str, str]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._renewing: asyncio.Task[None] | None = None
@@ -155,7 +131,7 @@ class Limiter:
         except OverBudget as exc:
             raise over_budget(exc) from exc
         except Unanswered as exc:
-            if exchange.service.usage.doubt(once, held):
+            if self._doubt(once, held):
                 tally.hold(more, held.at)
             self._uncounted(exc)
         except StoreUnavailable as exc:

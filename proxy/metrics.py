@@ -111,7 +111,9 @@ class Metrics:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
 
-    def answered(self, exchange: Exchange, status: int, seconds: float) -> None:
+    def answered(
+        self, exchange: Exchange, status: int, seconds: float, routes: Container[str]
+    ) -> None:
         """Count a request at its end. `seconds`: since it came."""
         self._ended += 1
         self._requests.add(exchange.endpoint, exchange.provider, str(status))
@@ -122,7 +124,6 @@ class Metrics:
         tally = exchange.tally
         if tally is None or not exchange.provider:
             return
-        routes = exchange.service.runtime.config.models
         route = exchange.route if exchange.route in routes else f"{exchange.provider}/*"
         if tally.prompt_tokens:
             self._tokens.add(exchange.provider, route, "prompt", by=tally.prompt_tokens)

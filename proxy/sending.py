@@ -1,13 +1,19 @@
 """A request on its way to a gateway: the place it holds there, and its answer until that is read."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import Protocol
 
 import httpx
 
 from proxy.accounts import Account
 
-if TYPE_CHECKING:
-    from proxy.driver import Driver
+
+class Sends(Protocol):
+    """What a driver does for one."""
+
+    async def let_in(self, account: Account) -> None: ...
+
+    def send(self, account: Account, request: httpx.Request) -> Awaitable[httpx.Response]: ...
 
 
 class Sending:
@@ -15,7 +21,7 @@ class Sending:
 
     __slots__ = ("_account", "_answer", "_driver", "_request")
 
-    def __init__(self, driver: "Driver", account: Account, request: httpx.Request) -> None:
+    def __init__(self, driver: Sends, account: Account, request: httpx.Request) -> None:
         self._driver = driver
         self._account = account
         self._request = request

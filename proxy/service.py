@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
+
 from proxy import runtime
 from proxy.access import AccessLog
 from proxy.config import Config, ConfigError
+from proxy.exchange import Exchange
 from proxy.jobs.engine import Jobs
 from proxy.limits import Limiter
 from proxy.media import Media
@@ -49,10 +52,10 @@ class Service:
         self.transports = Transports(Http1Transport(), public, self.tracer)
         self.media = Media(self.config.media.dir, self.config.media.max_mb << 20)
         self.metrics = Metrics(lambda: self.runtime.accounts, self.siblings)
-        self.limiter = Limiter(self.store, lambda: self.runtime.config)
+        self.usage = Usage(self.store)
+        self.limiter = Limiter(self.store, lambda: self.runtime.config, self.usage.doubt)
         self.runtime = self._build(self.config)
         self.jobs = Jobs(self.store, self.media, self.runtime, self.metrics)
-        self.usage = Usage(self.store)
         self.access = AccessLog()
 
     async def start(self) -> None:
@@ -104,3 +107,15 @@ class Service:
             before=before,
             told=self.metrics.upstream_failed,
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class Handled(Exchange):
+    """A request, and the service that answers it."""
+
+    service: Service
+
+
+def exchange_of(request: Request) -> Handled:
+    exchange: Handled = request.scope["anygate"]
+    return exchange

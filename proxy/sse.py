@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from proxy.edge import ClientGone, tell
-from proxy.exchange import Exchange
 from proxy.health import Attempt
 from proxy.pouring import Source
+from proxy.service import Handled
 from proxy.turn import Turn, turn_of
 from translators.framing import encode
 
@@ -68,7 +68,7 @@ class EventStream(Response):
             writer.stop()
             await self._end()
 
-    async def _write(self, writer: "Writer", exchange: Exchange) -> None:
+    async def _write(self, writer: "Writer", exchange: Handled) -> None:
         failure: Exception | None = None
         try:
             first = self._first
@@ -106,7 +106,7 @@ class Writer:
     Straight to the connection, in a call that does not wait; where something is settled at the answer's end, by
     way of whoever does that."""
 
-    def __init__(self, turn: Turn, send: Send, exchange: Exchange) -> None:
+    def __init__(self, turn: Turn, send: Send, exchange: Handled) -> None:
         self._turn = turn
         self._send = send
         self._kept: list[bytes] | None = [] if exchange.settles else None

@@ -1,7 +1,7 @@
 """Bodies as clients send them, the hostile ones too: parameters come out, or an ApiError."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import orjson
@@ -36,7 +36,7 @@ def request(chunks: Iterable[bytes], kind: str | None, length: int | None = None
         return messages.pop(0)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
-    scope["anygate"] = Exchange(cast(Any, None), given=dict(headers))
+    scope["anygate"] = Exchange(given=dict(headers))
     return Request(scope, receive)
 
 
@@ -138,7 +138,7 @@ class TestJson:
         async def receive() -> dict[str, Any]:
             return {"type": "http.disconnect"}
 
-        exchange = Exchange(cast(Any, None), given={b"content-type": b"application/json"})
+        exchange = Exchange(given={b"content-type": b"application/json"})
         scope = {"type": "http", "headers": [], "anygate": exchange}
         with pytest.raises(ClientDisconnect):
             await read_json(Request(scope, receive), 10)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from proxy.exchange import Exchange
+from proxy.service import Handled
 from proxy.sse import Writer
 from proxy.turn import Turn
 
@@ -50,7 +50,7 @@ def begun(turn: Turn) -> dict[str, Any]:
 
 
 async def test_no_comment_within_an_event_that_is_settled_in_pieces(turn: Turn) -> None:
-    exchange = Exchange(cast(Any, Service()))
+    exchange = Handled(service=cast(Any, Service()))
     exchange.delivers = "job_1"
 
     async def send(message: Any) -> None:
@@ -71,7 +71,7 @@ async def test_no_comment_within_an_event_that_is_settled_in_pieces(turn: Turn) 
 
 
 async def test_no_comment_before_the_head_or_behind_the_end(turn: Turn) -> None:
-    writer = Writer(turn, turn.send, Exchange(cast(Any, Service())))
+    writer = Writer(turn, turn.send, Handled(service=cast(Any, Service())))
     writer.comment()
     assert turn.line.written == b""  # type: ignore[attr-defined]
     await turn.send(begun(turn))

@@ -26,8 +26,7 @@ class Book:
 
 
 def exchange(provider: str) -> Exchange:
-    service: Any = None
-    return Exchange(service, provider=provider, tally=Tally(price=0.1))
+    return Exchange(provider=provider, tally=Tally(price=0.1))
 
 
 async def test_what_cannot_be_booked_spoils_nothing_that_follows(logged: list[str]) -> None:

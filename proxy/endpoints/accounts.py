@@ -19,9 +19,9 @@ from proxy.circuit import Circuit
 from proxy.config import Target
 from proxy.endpoints.common import json_response
 from proxy.errors import GatewayFault, from_fault, gateway_error, not_found
-from proxy.exchange import Exchange, exchange_of
 from proxy.redact import Redactor
 from proxy.runtime import Runtime
+from proxy.service import Handled, exchange_of
 from translators.core import JSON
 
 _TIMEOUT = 15.0  # seconds that a gateway may take to answer such a question
@@ -66,7 +66,7 @@ async def prices(request: Request) -> Response:
     return _answer(exchange, {"object": "list", "data": data})
 
 
-def _account(exchange: Exchange, name: str) -> Account:
+def _account(exchange: Handled, name: str) -> Account:
     runtime = exchange.service.runtime
     account = runtime.accounts.get(name)
     if account is None or not _reaches(exchange.client, account, runtime):
@@ -74,7 +74,7 @@ def _account(exchange: Exchange, name: str) -> Account:
     return account
 
 
-async def _asked(exchange: Exchange, account: Account, name: str) -> Any:
+async def _asked(exchange: Handled, account: Account, name: str) -> Any:
     """The answer to a question that the row knows, else `None`."""
     query = account.row.queries.get(name)
     if query is None:
@@ -160,7 +160,7 @@ def _priced(name: str, price: Any) -> JSON:
     return {**price, "id": name} if isinstance(price, Mapping) else {"id": name, "price": price}
 
 
-def _answer(exchange: Exchange, content: JSON) -> Response:
+def _answer(exchange: Handled, content: JSON) -> Response:
     return json_response(_redacted(content, exchange.service.runtime.redactor))
 
 

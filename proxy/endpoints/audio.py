@@ -21,13 +21,13 @@ from proxy.endpoints.intime import in_time
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.endpoints.passing import first_that_answers
 from proxy.errors import gateway_error
-from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
 from proxy.links import within
 from proxy.pouring import Each
 from proxy.ranges import Body, peek
 from proxy.routing import Ask, Candidate
+from proxy.service import exchange_of
 from proxy.sniff import HEAD, sniff
 from proxy.sound import FORMATS, MIMES, check, converted, format_of
 from proxy.sse import EventStream, begun, while_connected

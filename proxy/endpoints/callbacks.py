@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.videos import is_taken
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 from proxy.store.base import Due, Job
 
 _TAKEN = 10.0  # seconds

@@ -6,9 +6,9 @@ from starlette.responses import Response
 from proxy.endpoints import completion, passing, textual
 from proxy.endpoints.chat_types import check_types, wrong
 from proxy.endpoints.common import flag, missing, options_of, without_own
-from proxy.exchange import exchange_of
 from proxy.forms import read_json
 from proxy.routing import Ask
+from proxy.service import exchange_of
 from translators.core import Capability, Params
 
 

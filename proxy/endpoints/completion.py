@@ -13,11 +13,11 @@ from starlette.responses import Response
 from proxy.endpoints.common import JsonResponse
 from proxy.endpoints.relay import DONE, Relay
 from proxy.errors import GatewayFault
-from proxy.exchange import exchange_of
 from proxy.pouring import Each
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.sending import Sending
+from proxy.service import exchange_of
 from proxy.sse import EventStream, begun
 from proxy.wire import plain_headers, read_whole
 from translators.core import JSON, Answer, Params, from_json

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.description import description
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 
 
 async def described(request: Request) -> Response:

@@ -16,13 +16,13 @@ from proxy.endpoints import through
 from proxy.endpoints.common import flag, missing, options_of, without_own
 from proxy.endpoints.passing import first_that_answers
 from proxy.errors import GatewayFault
-from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.pouring import Each
 from proxy.ranges import Body, length_of, peek, whole
 from proxy.redact import Redactor
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime
+from proxy.service import exchange_of
 from proxy.sniff import HEAD, essence, type_of
 from proxy.sse import EventStream, begun
 from proxy.wire import read_whole

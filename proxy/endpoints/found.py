@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from proxy.endpoints.views import assets_of
 from proxy.errors import ApiError, invalid, not_found
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 from proxy.store.base import Job
 
 ROLES = {"video": "content", "thumbnail": "thumbnail", "spritesheet": "spritesheet"}

@@ -24,11 +24,11 @@ from proxy.endpoints.common import (
 from proxy.endpoints.intime import in_time
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.errors import ApiError, GatewayDown, gateway_error, to_api_error
-from proxy.exchange import exchange_of
 from proxy.forms import read_json, read_params
 from proxy.jobs.outcome import contents
 from proxy.pouring import Each
 from proxy.routing import Ask
+from proxy.service import exchange_of
 from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from proxy.endpoints.common import waiting_time
 from proxy.errors import ApiError
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 from proxy.store.base import Job
 
 T = TypeVar("T")

@@ -17,10 +17,10 @@ from proxy.endpoints.common import (
 from proxy.endpoints.orders import Wish, delivering, failure, note, place
 from proxy.endpoints.videos import is_taken, paging, poll_after
 from proxy.errors import invalid, not_found
-from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.jobs import transitions
 from proxy.routing import Ask
+from proxy.service import exchange_of
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 

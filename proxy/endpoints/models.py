@@ -11,7 +11,7 @@ from proxy.accounts import Account
 from proxy.driver import Driver
 from proxy.endpoints.common import json_response
 from proxy.errors import GatewayDown, not_found
-from proxy.exchange import Exchange, exchange_of
+from proxy.service import Handled, exchange_of
 from translators.core import JSON
 from translators.errors import MalformedReply
 
@@ -45,7 +45,7 @@ async def retrieve(request: Request) -> Response:
     return json_response(_model(name, owner))
 
 
-async def _provided(exchange: Exchange) -> list[JSON]:
+async def _provided(exchange: Handled) -> list[JSON]:
     runtime = exchange.service.runtime
     lists = await asyncio.gather(
         *(models_of(account, runtime.driver) for account in runtime.accounts.values())

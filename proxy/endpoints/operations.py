@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from proxy.endpoints.common import json_response
 from proxy.errors import ApiError, not_found
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 from proxy.store.base import StoreUnavailable
 
 

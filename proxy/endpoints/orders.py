@@ -13,12 +13,13 @@ from proxy.endpoints.common import fingerprint, retry_count, waiting_time
 from proxy.endpoints.intime import too_late
 from proxy.endpoints.uploads import NoFile, Uploads, holds_upload
 from proxy.errors import ApiError
-from proxy.exchange import Exchange, exchange_of, given
+from proxy.exchange import given
 from proxy.jobs import transitions
 from proxy.jobs.notify import checked
 from proxy.limits import over_budget
 from proxy.pricing import ordered_price
 from proxy.routing import Ask, Candidate, Resolved
+from proxy.service import Handled, exchange_of
 from proxy.store.base import Entry, Job
 from proxy.store.ids import new_id
 from proxy.store.money import OverBudget
@@ -104,7 +105,7 @@ def plain_prompt(prompt: Any) -> str | None:
     return prompt if isinstance(prompt, str) else None
 
 
-def note(exchange: Exchange, job: Job) -> None:
+def note(exchange: Handled, job: Job) -> None:
     """The headers that every answer about a job's request carries."""
     exchange.answered_by(job.provider, job.target, tuple(job.dropped))
     exchange.route = job.model
@@ -116,7 +117,7 @@ def note(exchange: Exchange, job: Job) -> None:
             exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
 
 
-async def _planned(exchange: Exchange, wish: Wish, path: str) -> tuple[Job, Sequence[Candidate]]:
+async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Sequence[Candidate]]:
     """The job as it is to be stored, and who it may be sent to: with its files at hand."""
     runtime, media = exchange.service.runtime, exchange.service.media
     config, budget = runtime.config, exchange.client.budget
@@ -161,7 +162,7 @@ async def _planned(exchange: Exchange, wish: Wish, path: str) -> tuple[Job, Sequ
     return job, hosted
 
 
-def _candidates(exchange: Exchange, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
+def _candidates(exchange: Handled, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
     runtime = exchange.service.runtime
     public_url = runtime.config.server.public_url
     if wish.candidates is not None:
@@ -236,7 +237,7 @@ def _asked(wish: Wish) -> dict[str, str]:
     return found
 
 
-def _reserved(exchange: Exchange, candidates: Sequence[Candidate]) -> float:
+def _reserved(exchange: Handled, candidates: Sequence[Candidate]) -> float:
     """USD that each task may come to: at the dearest of its targets, whichever takes it in the end."""
     unknown = exchange.service.runtime.config.server.limits.reserve_usd
     prices = (ordered_price(one) for one in candidates)

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from proxy.accounts import Account
 from proxy.endpoints.common import waiting_time
 from proxy.errors import ApiError, GatewayDown, GatewayFault, from_down, from_fault, gateway_error
-from proxy.exchange import Exchange, exchange_of
 from proxy.failures import Failure, failure_of
 from proxy.health import Attempt
 from proxy.pricing import ordered_price
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
+from proxy.service import Handled, exchange_of
 from proxy.sse import EventStream, while_connected
 from proxy.tally import Tally
 from translators.errors import FaultKind, MalformedReply
@@ -115,7 +115,7 @@ def _pause(request: Request, account: Account, failure: Failure | None, tried: i
     return pause
 
 
-async def _tallied(exchange: Exchange, candidate: Candidate) -> Tally:
+async def _tallied(exchange: Handled, candidate: Candidate) -> Tally:
     """What this target will have used; a known price is taken from the client's budget: ApiError 429."""
     tally = exchange.tally = exchange.tally or Tally()
     tally.asking(candidate)

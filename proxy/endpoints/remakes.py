@@ -11,9 +11,9 @@ from proxy.endpoints import found, videos
 from proxy.endpoints.common import missing, need_text, options_of, without_own
 from proxy.endpoints.uploads import thawed
 from proxy.errors import ApiError, GatewayDown, not_found
-from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.routing import Ask, Candidate
+from proxy.service import exchange_of
 from proxy.store.base import Job
 from translators.core import JSON, Capability, FormText, Params, Source
 from translators.errors import TranslationError

@@ -11,9 +11,9 @@ from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.endpoints.passing import Next
 from proxy.endpoints.relay import DONE
 from proxy.errors import ApiError
-from proxy.exchange import exchange_of
 from proxy.pouring import Each
 from proxy.routing import Ask, Candidate, Resolved
+from proxy.service import exchange_of
 from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Params

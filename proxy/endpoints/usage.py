@@ -10,7 +10,7 @@ from proxy import report
 from proxy.auth import ANONYMOUS
 from proxy.endpoints.common import json_response
 from proxy.errors import invalid
-from proxy.exchange import exchange_of
+from proxy.service import exchange_of
 from proxy.store.base import StoreUnavailable
 from proxy.store.money import Total, day_of
 from translators.core import JSON

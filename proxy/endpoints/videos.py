@@ -17,11 +17,11 @@ from proxy.endpoints.common import (
 )
 from proxy.endpoints.orders import Wish, delivering, failure, note, place
 from proxy.errors import invalid
-from proxy.exchange import exchange_of
 from proxy.forms import read_params
 from proxy.jobs import transitions
 from proxy.jobs.poll import operation_of
 from proxy.routing import Ask, Candidate
+from proxy.service import exchange_of
 from proxy.store.base import Job
 from proxy.store.document import SUBMITTING
 from translators.convert import seconds_of, size_of

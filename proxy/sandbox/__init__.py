@@ -120,11 +120,11 @@ from .aigate_shop import AigateShop
 from .apiin_one import ApiinOne
 from .core import Double
 from .faults import Fault, What
-from .files import FileOptions
 from .onysoft import Onysoft
 from .openai import OpenAI
 from .seen import Seen
 from .server import Sandbox, in_thread, running, start
+from .serving import FileOptions
 from .tasks import Task
 
 GATEWAYS: dict[str, type[Double]] = {

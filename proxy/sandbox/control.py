@@ -11,23 +11,21 @@ GET  /_control/log     {"log": [...], "tasks": [...], "faults": n}
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from .core import Double
 from .faults import Fault
 from .tasks import shortened
 
-if TYPE_CHECKING:
-    from .core import Double
 
-
-def app(double: Double) -> Starlette:
-    """Return the control routes of a double."""
+def steered(double: Double) -> Starlette:
+    """Return a double with its control routes."""
 
     async def act(request: Request) -> Response:
         raw = await request.body()
@@ -49,6 +47,7 @@ def app(double: Double) -> Starlette:
         routes=[
             Route("/_control/log", log, methods=["GET"]),
             Route("/_control/{action}", act, methods=["POST"]),
+            Mount("/", double),
         ]
     )
 

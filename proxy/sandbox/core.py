@@ -22,7 +22,6 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from . import control
 from .assets import asset
 from .checks import Refusal
 from .exchange import EXCHANGE, Cut, Exchange
@@ -53,7 +52,6 @@ class Double(Work):
         ]
         handlers: Mapping[Any, Any] = {Refusal: self._refused, HTTPException: self._refused}
         self._app = Starlette(routes=self._routes, exception_handlers=handlers)
-        self._control = control.app(self)
         self.configure(options)
 
     # -- what a subclass says ------------------------------------------------------------------
@@ -132,10 +130,8 @@ class Double(Work):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["path"].startswith("/_control/"):
-            await self._control(scope, receive, send)
-            return
         x = Exchange(self, scope, receive, send)
+        x.seen.kind, x.seen.task_id = self.place(x)
         self.active.add(x)
         self.peak = max(self.peak, len(self.active))
         self.changed()

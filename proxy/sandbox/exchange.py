@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -19,9 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .checks import Refusal
 from .faults import NO_FAULT, Fault
 from .seen import Seen, summary
-
-if TYPE_CHECKING:
-    from .core import Double
+from .steering import Steering
 
 TRANSPORT = "sandbox.transport"  # put into the scope by server.Protocol
 EXCHANGE = "sandbox.exchange"
@@ -34,7 +32,7 @@ class Cut(BaseException):
 class Exchange:
     """One request being answered. Handlers get this, and nothing of ASGI."""
 
-    def __init__(self, double: Double, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, double: Steering, scope: Scope, receive: Receive, send: Send) -> None:
         self.double = double
         self.scope = scope
         self.fault: Fault = NO_FAULT
@@ -56,7 +54,6 @@ class Exchange:
             raw_size=0,
             kind="other",
         )
-        self.seen.kind, self.seen.task_id = double.place(self)
 
     # -- what handlers use ---------------------------------------------------------------------
 

@@ -9,17 +9,16 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from .control import steered
+from .core import Double
 from .exchange import TRANSPORT
-
-if TYPE_CHECKING:
-    from .core import Double
 
 LOG = logging.getLogger("anygate.sandbox.server")
 LOG.setLevel(logging.CRITICAL)  # a connection that was cut on purpose is no news
@@ -58,7 +57,7 @@ class Server:
         """Listen, on the wanted port where it is free and on any other where not."""
         loop = asyncio.get_running_loop()
         config = uvicorn.Config(
-            self.double,
+            steered(self.double),
             http=Protocol,
             ws="none",
             lifespan="off",

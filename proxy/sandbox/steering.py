@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self, Unpack
 
 from .faults import NO_FAULT, Fault, Match, What
-from .files import FileOptions
+from .fetch import Fetched
 from .seen import Seen
+from .serving import FileOptions
 from .tasks import Task
 
 TIMING = {  # seconds; realistic in order, short enough for somebody who just tries it
@@ -64,6 +65,7 @@ class Steering:
         self.reply: str | Callable[[str], str] | None = None  # what chat says
         self.expired_message = "link expired"
         self.log: list[Seen] = []
+        self.fetched: list[Fetched] = []  # inputs that requests named or uploaded
         self.peak = 0  # the most requests that were ever being answered at once
         self.tasks: dict[str, Task] = {}
         self.faults: deque[Fault] = deque()

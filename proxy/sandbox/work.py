@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from .checks import Refusal
 from .exchange import Exchange
-from .fetch import Fetched, fetch, post
+from .fetch import fetch, post
 from .steering import Steering
 from .tasks import Task, TaskFile
 
@@ -22,7 +22,6 @@ class Work(Steering):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fetched: list[Fetched] = []  # inputs that requests named or uploaded
         self.callbacks: list[tuple[str, int | None]] = []  # URL and the receiver's status
         self._store: TaskFile | None = None
         self._background: set[asyncio.Task[None]] = set()
