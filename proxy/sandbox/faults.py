@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-if TYPE_CHECKING:
-    from .seen import Seen
+from .seen import Seen
 
-Match = Callable[["Seen"], bool]
+Match = Callable[[Seen], bool]
 
 
 class What(TypedDict, total=False):
