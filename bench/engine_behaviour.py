@@ -6,12 +6,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
-if TYPE_CHECKING:
-    from bench.engine import Engine
+from bench.engine_client import AS_IT_IS, Engine
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n"
 _SHORT = 0.4  # seconds of read timeout
@@ -20,7 +19,7 @@ _SEQUENCE = 1000
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def behaviour(engine: "Engine") -> dict[str, Any]:
+async def behaviour(engine: Engine) -> dict[str, Any]:
     return {
         "connections": await _connections(engine),
         "first": await _first(engine),
@@ -35,7 +34,7 @@ async def behaviour(engine: "Engine") -> dict[str, Any]:
     }
 
 
-async def _connections(engine: "Engine") -> int:
+async def _connections(engine: Engine) -> int:
     """How many a thousand requests one after the other take."""
     before = (await engine.seen())["connections"]
     for _ in range(_SEQUENCE):
@@ -43,11 +42,11 @@ async def _connections(engine: "Engine") -> int:
     return (await engine.seen())["connections"] - before - 1  # that of asking
 
 
-async def _first(engine: "Engine") -> float:
+async def _first(engine: Engine) -> float:
     """ms to the first of 10 chunks that the gateway sends 100 ms apart, from the transport as it is."""
-    os.environ["BENCH_AS_IT_IS"] = "1"
+    os.environ[AS_IT_IS] = "1"
     fresh = type(engine)(engine.name, engine.url.port or 0)
-    del os.environ["BENCH_AS_IT_IS"]
+    del os.environ[AS_IT_IS]
     began = time.perf_counter()
     answer = await fresh.stream(10, 100)
     await anext(aiter(answer.stream))  # type: ignore[arg-type]
@@ -57,7 +56,7 @@ async def _first(engine: "Engine") -> float:
     return took
 
 
-async def _left(engine: "Engine", *, cancelled: bool) -> float | None:
+async def _left(engine: Engine, *, cancelled: bool) -> float | None:
     """ms until the gateway sees that a stream was left: closed, or its reader cancelled; None: not in 2 s."""
     before = (await engine.seen())["left"]
     answer = await engine.stream(10_000, 20)
@@ -87,7 +86,7 @@ async def _read(answer: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
         await answer.aclose()
 
 
-async def _timeout(engine: "Engine", begun: bytes) -> str:
+async def _timeout(engine: Engine, begun: bytes) -> str:
     """What a read timeout raises, and whether it comes when it should."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,13 +102,13 @@ async def _timeout(engine: "Engine", begun: bytes) -> str:
     return raised if _SHORT * 0.9 <= took <= _SHORT * 2.5 else f"{raised} after {took:.1f} s"
 
 
-async def _refused(engine: "Engine") -> str:
+async def _refused(engine: Engine) -> str:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     return await _raised(engine, port)
 
 
-async def _cut(engine: "Engine", begun: bytes) -> str:
+async def _cut(engine: Engine, begun: bytes) -> str:
     """What a connection raises that is closed after the request was sent: it may have been taken."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +120,7 @@ async def _cut(engine: "Engine", begun: bytes) -> str:
         return await _raised(engine, port)
 
 
-async def _proxy(engine: "Engine") -> bool:
+async def _proxy(engine: Engine) -> bool:
     """Whether the transport by itself goes through the proxy that the environment names."""
     asked: list[bytes] = []
 
@@ -145,7 +144,7 @@ async def _proxy(engine: "Engine") -> bool:
     return bool(asked) and b"http://gateway.invalid/v1" in asked[0].partition(b"\r\n")[0]
 
 
-async def _raised(engine: "Engine", port: int, **timeout: float) -> str:
+async def _raised(engine: Engine, port: int, **timeout: float) -> str:
     """The class of what a request there raises."""
     try:
         async with asyncio.timeout(5):
