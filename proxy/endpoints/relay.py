@@ -19,6 +19,7 @@ from translators.framing import Event, Framer, FramingError, encode
 from translators.likeness import Likeness
 from translators.looks import chunk_fits
 from translators.mending import mend_chunk
+from translators.numbering import Numbering
 
 DONE = encode(b"[DONE]")
 _CHARACTERS_A_TOKEN = 4
@@ -47,6 +48,7 @@ class Relay:
         self._framer = Framer()
         self._write: Write = _nowhere
         self._known = Likeness()
+        self._calls = Numbering()
         self._row = candidate.account.row
         self._key = candidate.account.key
         self._mend = candidate.plan.operation.mend
@@ -145,8 +147,9 @@ class Relay:
             self._raise_fault(chunk, data)
             if "choices" not in chunk and not chunk.get("usage"):
                 return b""  # a ping, or another kind of event that is no part of the answer
-        if self._mend or not chunk_fits(chunk):
-            chunk = self._mended(chunk)
+        numbered = self._calls.numbered(chunk) if b'"tool_calls"' in data else chunk
+        if self._mend or numbered is not chunk or not chunk_fits(chunk):
+            chunk = self._mended(numbered)
             data = orjson.dumps(chunk)
         elif b"\n" in data:  # an event of several lines
             data = orjson.dumps(chunk)

@@ -69,3 +69,27 @@ def test_response_format_passes(shared: Proxy, route: str, form: Any) -> None:
     with shared.sdk() as client:
         made = client.chat.completions.create(model=route, messages=HELLO, response_format=form)
     assert isinstance(json.loads(made.choices[0].message.content or ""), dict)
+
+
+@pytest.mark.parametrize("index", [{"index": 0}, {}])
+def test_calls_that_come_one_by_one_under_one_index_stay_apart(
+    shared: Proxy, gateways: Sandbox, index: dict[str, int]
+) -> None:
+    calls = [
+        {**index, "id": id, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        for id, name in [("call_1", "get_weather"), ("call_2", "get_time")]
+    ]
+    ends = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
+    choices = [*({"index": 0, "delta": {"tool_calls": [one]}} for one in calls), ends]
+    events = [json.dumps({"id": "c", "choices": [one]}) for one in choices]
+    stream = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+    headers = {"content-type": "text/event-stream"}
+    gateways["openai"].fault("chat", status=200, body=stream, headers=headers)
+    with (
+        shared.sdk() as client,
+        client.chat.completions.stream(model="chat-openai", messages=HELLO, tools=[TOOL]) as made,
+    ):
+        message = made.get_final_completion().choices[0].message
+    assert message.tool_calls is not None
+    found = [(one.id, one.function.name, one.function.arguments) for one in message.tool_calls]
+    assert found == [("call_1", "get_weather", "{}"), ("call_2", "get_time", "{}")]
