@@ -18,9 +18,14 @@ class FramingError(ValueError):
 
 
 class Event(NamedTuple):
-    """One event: `data` is the payload (its lines joined), `None` for a comment or an event without."""
+    """One event: `data` is the payload (its lines joined), `None` for a comment or an event without.
+
+    `bare`: the JSON object that stands in its place without a field's name: gateways that have promised a
+    stream say so what went wrong.
+    """
 
     data: bytes | None
+    bare: bytes | None = None
 
     @property
     def done(self) -> bool:
@@ -82,7 +87,7 @@ class Framer:
         if not self._begun and blocks[0]:
             self._begun = True
             blocks[0] = blocks[0].removeprefix(_BOM)
-        return [Event(_data(block)) for block in blocks if block.strip(b"\r\n")]
+        return [_event(block) for block in blocks if block.strip(b"\r\n")]
 
 
 def _sure(buffer: bytes) -> tuple[bytes, bytes]:
@@ -96,15 +101,17 @@ def _split(buffer: bytes) -> tuple[list[bytes], bytes]:
     return whole, rest + held
 
 
-def _data(block: bytes) -> bytes | None:
+def _event(block: bytes) -> Event:
     if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
-        return block[6:]
+        return Event(block[6:])
     lines = []
     for line in _LINE.split(block):
         if line.startswith(b"data:"):
             value = line[5:]
             lines.append(value[1:] if value.startswith(b" ") else value)
-    return b"\n".join(lines) if lines else None
+    if lines:
+        return Event(b"\n".join(lines))
+    return Event(None, block if block.lstrip()[:1] == b"{" else None)
 
 
 def encode(data: bytes) -> bytes:

@@ -122,7 +122,7 @@ class Relay:
         out = []
         try:
             for event in events:
-                data = event.data
+                data = event.data or event.bare
                 if not data or data.isspace():
                     continue
                 if data.strip() == b"[DONE]":

@@ -112,6 +112,7 @@ class _Seen:
         for event in self._framer.feed(events):
             data = event.data
             if data is None:
+                self._raise_fault(event.bare or b"")
                 continue
             self.done = self.done or event.done
             self.finished = self.finished or bool(_FINISH.search(data))

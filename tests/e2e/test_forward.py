@@ -351,6 +351,15 @@ def test_before_the_first_byte_an_error_is_a_status(
         assert code(streamed(client, "completions"), 502) == "provider_error"
 
 
+@pytest.mark.parametrize("name", ["completions", "responses"])
+def test_an_error_that_is_no_event_is_told(shared: Proxy, gateways: Sandbox, name: str) -> None:
+    error = '{"error": {"message": "No credit.", "code": 402}}'
+    headers = {"content-type": "text/event-stream"}
+    gateways["openai"].fault(name, status=200, body=error, headers=headers)
+    with shared.http() as client:
+        assert code(streamed(client, name), 429) == "provider_insufficient_quota"
+
+
 def test_a_gateway_that_does_not_stream_answers_whole(shared: Proxy, gateways: Sandbox) -> None:
     body = {"object": "text_completion", "choices": []}
     gateways["openai"].fault("completions", status=200, body=body)

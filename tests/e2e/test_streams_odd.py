@@ -85,6 +85,27 @@ def test_a_whole_answer_to_a_stream_request_is_streamed(shared: Proxy, gateways:
     assert last["usage"]["prompt_tokens"] == 3
 
 
+def test_a_whole_answer_under_a_streams_name_is_streamed(shared: Proxy, gateways: Sandbox) -> None:
+    whole = '{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
+    gateways["openai"].fault("chat", **{**raw(), "body": whole})
+    chunks = chunks_of(fetched(shared, "chat-openai").text)
+    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n\r\n"])
+def test_an_error_that_is_no_event_is_told_as_what_it_is(
+    shared: Proxy, gateways: Sandbox, end: str
+) -> None:
+    """Gateways that have promised a stream write their error into it as it stands."""
+    error = '{"error": {"message": "No credit.", "code": 402}}' + end
+    gateways["openai"].fault("chat", **{**raw(), "body": error})
+    told = refused(fetched(shared, "chat-openai"), 429, "provider_insufficient_quota")
+    assert told["message"] == "No credit."
+    gateways["openai"].fault("chat", **{**raw(), "body": raw(chunk("Hi"))["body"] + error})
+    chunks, late = broken(fetched(shared, "chat-openai").text)
+    assert (said(chunks), late["message"]) == ("Hi", "No credit.")
+
+
 def test_a_stream_nobody_asked_for_is_malformed(shared: Proxy, gateways: Sandbox) -> None:
     gateways["openai"].fault("chat", **raw(chunk("Hi"), chunk(finish="stop"), "[DONE]"))
     with shared.http() as client:

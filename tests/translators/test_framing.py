@@ -93,6 +93,14 @@ def test_done() -> None:
     assert not Event(None).done
 
 
+def test_json_in_the_place_of_an_event_is_told_apart() -> None:
+    chunks = [b"data: 1\n\n{\n", b' "a": 1}\r\n\r\n: {}\n\n{"b": 2}']
+    found = framed(*chunks)
+    assert found[:3] == [Event(b"1"), Event(None, b'{\n "a": 1}'), Event(None)]
+    assert found[3:] == [Event(None, b'{"b": 2}')]
+    assert framed(b'{"a": 1}\ndata: 2\n\n') == [Event(b"2")]
+
+
 def test_an_event_may_be_long_but_not_longer_than_the_limit() -> None:
     long = b"x" * 1000
     assert framed(b"data: ", *[long] * 100, b"\n\n") == [Event(long * 100)]
