@@ -91,9 +91,22 @@ def served(scope: Scope) -> Served:
     return Served("other", partial(_refuse, sorted(allowed)), {})
 
 
-async def _refuse(allowed: Iterable[str], _: Request) -> Response:
+async def _refuse(allowed: Iterable[str], request: Request) -> Response:
     if not allowed:
-        raise not_found("Unknown request URL. See GET /v1/models for what is here.")
-    message = "Method not allowed for this path."
-    headers = {"allow": ", ".join(allowed)}
+        method, path = request.method, request.scope["path"]
+        meant = _meant(method, path)
+        hint = f"Did you mean {meant}?" if meant else "GET /openapi.json tells what is here."
+        raise not_found(f"Unknown request URL: {method} {path[:100]}. {hint}")
+    names = ", ".join(allowed)
+    message = f"{request.method} is not allowed for this path. Allowed: {names}."
+    headers = {"allow": names}
     raise ApiError(405, INVALID, "method_not_allowed", message, headers=headers)
+
+
+def _meant(method: str, path: str) -> str | None:
+    """The path that the client's base URL has missed: it lacks /v1, has it twice, or a slash too many."""
+    parts = [part for part in path.split("/") if part]
+    while parts and parts[0] == "v1":
+        del parts[0]
+    meant = "/".join(["/v1", *parts])
+    return meant if (method, meant) in _EXACT else None

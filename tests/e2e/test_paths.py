@@ -1,5 +1,6 @@
 """Paths and methods that are not there."""
 
+import openai
 import pytest
 
 from tests.chatting import CHAT, refused
@@ -38,6 +39,22 @@ def test_an_unknown_path_is_404(shared: Proxy, method: str, path: str) -> None:
     refused(answer, 404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["", "/v1/v1", "//v1/", "/v1//", "/v1"])
+def test_a_base_url_that_misses_is_told_so(shared: Proxy, path: str) -> None:
+    with shared.http() as client:
+        end = "/chat/completions/" if path == "/v1" else "/chat/completions"
+        error = refused(client.post(f"{shared.url}{path}{end}"), 404, "not_found")
+    assert error["message"].endswith(f"Did you mean {CHAT}?")
+
+
+def test_what_is_served_nowhere_is_named(shared: Proxy) -> None:
+    with (
+        shared.sdk() as client,
+        pytest.raises(openai.NotFoundError, match=r"GET /v1/files\. GET /openapi"),
+    ):
+        client.files.list()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
@@ -60,6 +77,7 @@ def test_a_wrong_method_is_405(shared: Proxy, method: str, path: str, allowed: s
     error = refused(answer, 405, "method_not_allowed")
     assert error["type"] == "invalid_request_error"
     assert set(answer.headers["allow"].split(", ")) == allowed
+    assert answer.headers["allow"] in error["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/chat-openai", "/healthz", "/metrics"])
