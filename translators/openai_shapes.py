@@ -36,6 +36,8 @@ _MODERATED = (
     "sensitive_words_detected",
 )
 
+_TOKENS = ("input_tokens", "output_tokens", "total_tokens")
+
 
 def refuse(answer: Answer) -> Fault | None:
     """The fault that an answer holds; `None` for a good one. Also errors under HTTP 200.
@@ -84,10 +86,28 @@ def read_images(answer: Answer, call: Call) -> Task:
     assets = tuple(asset for one in found if (asset := _image(one)))
     if not assets:
         raise MalformedReply("The answer holds no image.")
-    detail = {name: answer.body[name] for name in ("usage",) if answer.body.get(name)}
+    usage = _picture_usage(answer.body.get("usage"))
+    detail = {} if usage is None else {"usage": usage}
     if prompt := found[0].get("revised_prompt"):
         detail["revised_prompt"] = prompt
     return Task(State.SUCCEEDED, assets=assets, detail=detail)
+
+
+def _picture_usage(value: Any) -> JSON | None:
+    """The tokens of an answer with pictures (ImageGenUsage); `None` where it tells no such."""
+    if not isinstance(value, Mapping) or any(type(value.get(name)) is not int for name in _TOKENS):
+        return None
+    made: JSON = {name: value[name] for name in _TOKENS}
+    made["input_tokens_details"] = _parts(value.get("input_tokens_details"))
+    if "output_tokens_details" in value:
+        made["output_tokens_details"] = _parts(value["output_tokens_details"])
+    return made
+
+
+def _parts(value: Any) -> JSON:
+    told = value if isinstance(value, Mapping) else {}
+    kinds = ("text_tokens", "image_tokens")
+    return {kind: tokens if type(tokens := told.get(kind)) is int else 0 for kind in kinds}
 
 
 def read_video(answer: Answer, call: Call) -> Task:

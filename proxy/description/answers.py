@@ -94,8 +94,15 @@ JOBS: dict[str, Schema] = {
     "JobDeleted": closed(id=TEXT, deleted=_DELETED, object=const("job.deleted")),
 }
 
+_PARTS = closed(text_tokens=WHOLE, image_tokens=WHOLE)
+_DRAWN = closed({"output_tokens_details": _PARTS}, **_NO_USAGE, input_tokens_details=_PARTS)
+_REVISED: dict[str, Schema] = {"revised_prompt": TEXT}
 IMAGES: dict[str, Schema] = {
-    "Images": closed(created=TIME, data=array(any_of(closed(b64_json=TEXT), closed(url=TEXT)))),
+    "Images": closed(
+        {"usage": _DRAWN},
+        created=TIME,
+        data=array(any_of(closed(_REVISED, b64_json=TEXT), closed(_REVISED, url=TEXT))),
+    ),
     **{
         name: closed(
             type=const(kind),
@@ -105,9 +112,7 @@ IMAGES: dict[str, Schema] = {
             quality=const("auto"),
             background=const("auto"),
             output_format=one_of(["png", "webp", "jpeg"]),
-            usage=closed(
-                **_NO_USAGE, input_tokens_details=closed(text_tokens=WHOLE, image_tokens=WHOLE)
-            ),
+            usage=_DRAWN,
         )
         for name, kind in (
             ("ImageMade", "image_generation.completed"),

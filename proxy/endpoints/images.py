@@ -5,6 +5,7 @@ import binascii
 import math
 import time
 from collections.abc import AsyncIterator
+from functools import reduce
 from typing import Any
 
 import orjson
@@ -84,8 +85,10 @@ async def _make(request: Request, params: Params, capability: Capability) -> Res
         answer: Response = EventStream(events, first=first)
     else:
         done = await while_connected(request, ended(request, job))
-        data = await _images(request, done, shape)
-        answer = json_response({"created": int(done.completed_at or time.time()), "data": data})
+        made = {"created": int(done.completed_at or time.time())}
+        answer = json_response(
+            made | _counted(done) | {"data": await _images(request, done, shape)}
+        )
     return delivering(request, job, answer)
 
 
@@ -111,7 +114,7 @@ async def _events(request: Request, job: Job, capability: Capability) -> AsyncIt
             "quality": "auto",
             "background": "auto",
             "output_format": _format(mime) or "png",
-            "usage": _NO_USAGE,
+            "usage": asset["usage"] or _NO_USAGE,
         }
         yield f"event: {kind}.completed\n".encode() + encode(orjson.dumps(event))
     if lost:
@@ -119,10 +122,36 @@ async def _events(request: Request, job: Job, capability: Capability) -> AsyncIt
 
 
 def _results(job: Job) -> list[dict[str, Any]]:
-    found = [dict(one) for t in job.tasks if t.state == "completed" for one in contents(t.assets)]
+    """Each picture with what its gateway told of it: `revised` in place of the prompt, and its task's `usage`."""
+    found = [
+        {
+            **one,
+            "revised": one.get("title") if "revised_prompt" in task.detail else None,
+            "usage": task.detail.get("usage"),
+        }
+        for task in job.tasks
+        if task.state == "completed"
+        for one in contents(task.assets)
+    ]
     if not found:
         raise gateway_error("The gateway finished without an image.", "malformed_response")
     return found
+
+
+def _counted(job: Job) -> JSON:
+    """The tokens of all pictures, where the gateway has told those of each."""
+    told: list[JSON] = [
+        task.detail.get("usage") or {} for task in job.tasks if task.state == "completed"
+    ]
+    return {"usage": reduce(_sum, told)} if told and all(told) else {}
+
+
+def _sum(one: JSON, other: JSON) -> JSON:
+    return {
+        name: _sum(value, other[name]) if isinstance(value, dict) else value + other[name]
+        for name, value in one.items()
+        if name in other
+    }
 
 
 async def _images(request: Request, job: Job, shape: str) -> list[JSON]:
@@ -134,13 +163,16 @@ async def _images(request: Request, job: Job, shape: str) -> list[JSON]:
     lost: list[ApiError] = []
     there = _results(job)
     for asset in there:
+        beside = {"revised_prompt": asset["revised"]} if asset["revised"] else {}
         try:
             if shape == "url":
-                made.append({"url": await link(request, job, asset)})
+                made.append(beside | {"url": await link(request, job, asset)})
             else:
                 loading = _loaded(request, job, asset, patient=not lost)
                 # By no name of ours: beside what is made of it, it would be held as well.
-                made.append({"b64_json": _base64((await in_time(request, job, loading))[0])})
+                made.append(
+                    beside | {"b64_json": _base64((await in_time(request, job, loading))[0])}
+                )
         except ApiError as exc:
             lost = lost or [exc]
     if not made:

@@ -298,3 +298,37 @@ def test_a_waiting_client_gets_its_picture_although_the_proxy_is_told_to_stop(
         asking.join()
     assert made[0].data
     assert len(double.submits) == 1
+
+
+def test_what_a_gateway_tells_beside_its_pictures(proxy: Proxy, gateways: Sandbox) -> None:
+    one = {
+        "input_tokens": 5,
+        "output_tokens": 7,
+        "total_tokens": 12,
+        "input_tokens_details": {"text_tokens": 5, "image_tokens": 0},
+    }
+    picture = {"b64_json": base64.b64encode(PNG).decode(), "revised_prompt": "A tabby cat"}
+    answer = {"created": 1, "data": [picture], "usage": one}
+    gateways["openai"].fault("submit", times=3, status=200, body=answer)
+    order = {"model": "openai/dall-e-3", "prompt": "A cat"}
+    with proxy.sdk() as client:
+        made = client.images.generate(**order, n=2)
+        assert made.data is not None
+        assert [each.revised_prompt for each in made.data] == ["A tabby cat"] * 2
+        assert made.usage is not None
+        assert made.usage.total_tokens == 24
+        assert made.usage.input_tokens_details.text_tokens == 10
+        check("POST", PATH, 200, made.to_dict())
+        (event,) = client.images.generate(**order, stream=True)
+    check_event("ImageGenCompletedEvent", json.loads(event.to_json()))
+    assert event.type == "image_generation.completed"
+    assert event.usage.to_dict() == one
+
+
+def test_tokens_that_only_some_pictures_tell_are_no_sum(proxy: Proxy, gateways: Sandbox) -> None:
+    answer = {"data": [{"b64_json": base64.b64encode(PNG).decode()}]}
+    gateways["openai"].fault("submit", status=200, body=answer)
+    with proxy.http() as http:
+        made = http.post(PATH, json={"model": "openai/gpt-image-1", "prompt": "A cat", "n": 2})
+    assert made.json().keys() == {"created", "data"}
+    assert [set(one) for one in made.json()["data"]] == [{"b64_json"}] * 2

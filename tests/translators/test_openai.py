@@ -41,6 +41,8 @@ UPLOAD = Source(data=b"\x89PNG", mime="image/png")
 
 
 URL = "https://a.example/b.png"
+TOKENS = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+NO_PARTS = {"input_tokens_details": {"text_tokens": 0, "image_tokens": 0}}
 
 
 def planned(kind: str, model: str = "m", options: Any = None, **params: Any) -> Plan:
@@ -155,6 +157,29 @@ def test_pictures_are_read_as_bytes_or_urls() -> None:
     )
     body = {"data": [{"b64_json": "data:image/png;base64,iVBORw=="}]}
     assert submitted("image_variation", body).assets == (Asset(data=b"\x89PNG"),)
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (TOKENS, TOKENS | NO_PARTS),
+        (
+            TOKENS | {"input_tokens_details": {"text_tokens": 5}, "cost": 1},
+            TOKENS | {"input_tokens_details": {"text_tokens": 5, "image_tokens": 0}},
+        ),
+        (TOKENS | {"input_tokens_details": 1}, TOKENS | NO_PARTS),
+        (
+            TOKENS | {"output_tokens_details": {"image_tokens": 7}},
+            TOKENS | NO_PARTS | {"output_tokens_details": {"text_tokens": 0, "image_tokens": 7}},
+        ),
+        ({"total_tokens": 1}, None),
+        (TOKENS | {"total_tokens": "12"}, None),
+        ([1], None),
+    ],
+)
+def test_the_tokens_of_pictures(usage: Any, expected: Any) -> None:
+    read = submitted("image", {"data": [{"url": URL}], "usage": usage})
+    assert read.detail.get("usage") == expected
 
 
 @pytest.mark.parametrize(
