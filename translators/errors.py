@@ -210,10 +210,13 @@ def code_in(body: Any) -> str | None:
 
 
 def error_in(body: Mapping[str, Any]) -> Any:
-    """What stands under `error`; `None` for an error without anything in it.
+    """What stands under `error`, or a body that is one itself, as old vLLM's; `None` for an error without anything
+    in it.
 
     Servers that always write the member send null, "", or an object of empty members with a good answer.
     """
+    if body.get("object") == "error":
+        return body
     error = body.get("error")
     return error if error and _says(error) else None
 

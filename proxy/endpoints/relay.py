@@ -218,7 +218,7 @@ class Relay:
 
     def _raise_fault(self, chunk: JSON, data: bytes) -> None:
         fault = self._row.refuse(Answer(200, {}, data, chunk))
-        if fault is None and error_in(chunk):
+        if fault is None and (error_in(chunk) or chunk.get("type") == "error"):
             words = message_in(chunk) or "The gateway broke the stream off."
             fault = Fault(FaultKind.FAILED, words, certain=False)
         if fault is not None:

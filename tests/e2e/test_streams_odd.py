@@ -55,6 +55,8 @@ def test_sloppy_streams_come_out_as_described(
         ([chunk("Hi"), '{"error": "gone"}'], "provider_error"),
         ([chunk("Hi"), chunk("", finish="error", error={"message": "x"})], "provider_error"),
         ([chunk("Hi"), '{"error": {"message": "x", "code": 429}}'], "provider_rate_limited"),
+        ([chunk("Hi"), '{"object": "error", "message": "x"}', "[DONE]"], "provider_error"),
+        ([chunk("Hi"), '{"type": "error", "message": "x"}', "[DONE]"], "provider_error"),
     ],
 )
 def test_what_cannot_be_read_ends_the_stream_after_what_could(
@@ -104,6 +106,16 @@ def test_an_error_that_is_no_event_is_told_as_what_it_is(
     gateways["openai"].fault("chat", **{**raw(), "body": raw(chunk("Hi"))["body"] + error})
     chunks, late = broken(fetched(shared, "chat-openai").text)
     assert (said(chunks), late["message"]) == ("Hi", "No credit.")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_an_error_itself(shared: Proxy, gateways: Sandbox, stream: bool) -> None:
+    error = {"object": "error", "message": "Too long.", "type": "BadRequestError", "code": 400}
+    made = raw(json.dumps(error), "[DONE]") if stream else {"status": 200, "body": error}
+    gateways["openai"].fault("chat", **made)
+    with shared.http() as client:
+        answer = client.post(CHAT, json=body("chat-openai", stream=stream))
+    assert refused(answer, 400, "provider_rejected")["message"] == "Too long."
 
 
 def test_a_stream_nobody_asked_for_is_malformed(shared: Proxy, gateways: Sandbox) -> None:
