@@ -63,6 +63,25 @@ def _choice(choice: Any) -> bool:
         and type(message.get("content", 0)) in _TEXT_OR_NULL
         and type(message.get("refusal", 0)) in _TEXT_OR_NULL
         and not _has_null(message)
+        and ("tool_calls" not in message or _calls(message["tool_calls"]))
+    )
+
+
+def _calls(calls: Any) -> bool:
+    return type(calls) is list and all(map(_call, calls))
+
+
+def _call(call: Any) -> bool:
+    if type(call) is not dict or type(call.get("id")) is not str or not call["id"]:
+        return False
+    if call.get("type") == "custom":
+        return type(call.get("custom")) is dict
+    function = call.get("function")
+    return (
+        call.get("type") == "function"
+        and type(function) is dict
+        and type(function.get("name")) is str
+        and type(function.get("arguments")) is str
     )
 
 

@@ -1,8 +1,8 @@
-"""The calls of tools in a stream, each under an index of its own.
+"""The calls of tools in a stream, each under an index and an id of its own.
 
 Clients join the pieces of one index. Gateways in front of Gemini send every call whole in a chunk of its
 own, under index 0 or none: https://github.com/QuantumNous/new-api/pull/2701. Joined, they would be one call
-whose arguments are no JSON.
+whose arguments are no JSON. And some give a call no id, without which its result cannot be sent back.
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ class Numbering:
     def __init__(self) -> None:
         self._choices: dict[int, _Calls] = {}
 
-    def numbered(self, chunk: JSON) -> JSON:
-        """The chunk itself where its indexes are right, which is usual; else one with other indexes."""
+    def numbered(self, chunk: JSON, id: str) -> JSON:
+        """The chunk itself where its calls are right, which is usual; else one with others. `id`: the stream's."""
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             return chunk
-        made = [self._choice(place, one) for place, one in enumerate(choices)]
+        made = [self._choice(place, one, id) for place, one in enumerate(choices)]
         return chunk if _same(made, choices) else {**chunk, "choices": made}
 
-    def _choice(self, place: int, choice: Any) -> Any:
+    def _choice(self, place: int, choice: Any, id: str) -> Any:
         delta = choice.get("delta") if isinstance(choice, Mapping) else None
         if not isinstance(delta, Mapping) or not isinstance(
             pieces := delta.get("tool_calls"), list
         ):
             return choice
         calls = self._choices.setdefault(index_of(choice, place), _Calls())
-        made = [calls.numbered(one) if isinstance(one, Mapping) else one for one in pieces]
+        made = [calls.numbered(one, id) if isinstance(one, Mapping) else one for one in pieces]
         return choice if _same(made, pieces) else {**choice, "delta": {**delta, "tool_calls": made}}
 
 
@@ -46,13 +46,16 @@ class _Calls:
     ids: dict[int, str] = field(default_factory=dict)
     at: dict[int | None, int] = field(default_factory=dict)
 
-    def numbered(self, piece: Mapping[str, Any]) -> Mapping[str, Any]:
-        given = index_of(piece, -1)
-        index = self._index(piece, None if given < 0 else given)
+    def numbered(self, piece: Mapping[str, Any], id: str) -> Mapping[str, Any]:
+        given, own = index_of(piece, -1), str(piece.get("id") or "")
+        known = len(self.ids)
+        index = self._index(piece, None if given < 0 else given, own)
+        if len(self.ids) > known and not own:
+            return {**piece, "index": index, "id": f"call_{id}_{index}"}
         return piece if index == given else {**piece, "index": index}
 
-    def _index(self, piece: Mapping[str, Any], given: int | None) -> int:
-        id, function = str(piece.get("id") or ""), piece.get("function")
+    def _index(self, piece: Mapping[str, Any], given: int | None, id: str) -> int:
+        function = piece.get("function")
         named = isinstance(function, Mapping) and bool(function.get("name"))
         here = self.at.get(given)
         if given is None:

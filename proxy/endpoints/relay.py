@@ -147,7 +147,7 @@ class Relay:
             self._raise_fault(chunk, data)
             if "choices" not in chunk and not chunk.get("usage"):
                 return b""  # a ping, or another kind of event that is no part of the answer
-        numbered = self._calls.numbered(chunk) if b'"tool_calls"' in data else chunk
+        numbered = self._numbered(chunk) if b'"tool_calls"' in data else chunk
         if self._mend or numbered is not chunk or not chunk_fits(chunk):
             chunk = self._mended(numbered)
             data = orjson.dumps(chunk)
@@ -159,6 +159,10 @@ class Relay:
             self._head = {name: chunk[name] for name in ("id", "object", "created", "model")}
         self._note(chunk)
         return encode(masked(data, self._key))
+
+    def _numbered(self, chunk: JSON) -> JSON:
+        id = self._head.get("id") or chunk.get("id") or f"{time.time_ns():x}"
+        return self._calls.numbered(chunk, str(id))
 
     def _mended(self, chunk: JSON) -> JSON:
         head = self._head

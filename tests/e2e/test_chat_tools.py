@@ -71,14 +71,8 @@ def test_response_format_passes(shared: Proxy, route: str, form: Any) -> None:
     assert isinstance(json.loads(made.choices[0].message.content or ""), dict)
 
 
-@pytest.mark.parametrize("index", [{"index": 0}, {}])
-def test_calls_that_come_one_by_one_under_one_index_stay_apart(
-    shared: Proxy, gateways: Sandbox, index: dict[str, int]
-) -> None:
-    calls = [
-        {**index, "id": id, "type": "function", "function": {"name": name, "arguments": "{}"}}
-        for id, name in [("call_1", "get_weather"), ("call_2", "get_time")]
-    ]
+def streamed(shared: Proxy, gateways: Sandbox, calls: list[dict[str, Any]]) -> list[Any]:
+    """The calls as the SDK puts them together, whose gateway sends each in a chunk of its own."""
     ends = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
     choices = [*({"index": 0, "delta": {"tool_calls": [one]}} for one in calls), ends]
     events = [json.dumps({"id": "c", "choices": [one]}) for one in choices]
@@ -90,6 +84,46 @@ def test_calls_that_come_one_by_one_under_one_index_stay_apart(
         client.chat.completions.stream(model="chat-openai", messages=HELLO, tools=[TOOL]) as made,
     ):
         message = made.get_final_completion().choices[0].message
-    assert message.tool_calls is not None
-    found = [(one.id, one.function.name, one.function.arguments) for one in message.tool_calls]
-    assert found == [("call_1", "get_weather", "{}"), ("call_2", "get_time", "{}")]
+    return [(one.id, one.function.name, one.function.arguments) for one in message.tool_calls or ()]
+
+
+def call(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "arguments": "{}"}, **more}
+
+
+@pytest.mark.parametrize("index", [{"index": 0}, {}])
+def test_calls_that_come_one_by_one_under_one_index_stay_apart(
+    shared: Proxy, gateways: Sandbox, index: dict[str, int]
+) -> None:
+    calls = [call("get_weather", id="call_1", **index), call("get_time", id="call_2", **index)]
+    expected = [("call_1", "get_weather", "{}"), ("call_2", "get_time", "{}")]
+    assert streamed(shared, gateways, calls) == expected
+
+
+@pytest.mark.parametrize("id", [{"id": ""}, {}])
+def test_a_call_that_the_gateway_names_by_no_id_has_one(
+    shared: Proxy, gateways: Sandbox, id: dict[str, str]
+) -> None:
+    calls = [call("get_weather", index=0, **id), call("get_time", index=1, **id)]
+    expected = [("call_c_0", "get_weather", "{}"), ("call_c_1", "get_time", "{}")]
+    assert streamed(shared, gateways, calls) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"id": None}, {"id": ""}, {"type": None}, {"function": {"name": "f", "arguments": {"a": 1}}}],
+)
+def test_a_whole_answer_s_calls_come_as_described(
+    shared: Proxy, gateways: Sandbox, changes: dict[str, Any]
+) -> None:
+    """Also where nothing else of the answer needs mending."""
+    message = {"role": "assistant", "content": None, "refusal": None}
+    message["tool_calls"] = [call("f", id="call_1") | changes]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls"}
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+    gateways["openai"].fault("chat", status=200, body={**whole, "choices": [choice]})
+    with shared.sdk() as client:
+        made = client.chat.completions.create(model="chat-openai", messages=HELLO, tools=[TOOL])
+    (found,) = made.choices[0].message.tool_calls or ()
+    assert found.id
+    assert json.loads(found.function.arguments) in ({}, {"a": 1})  # type: ignore[union-attr]

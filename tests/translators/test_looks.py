@@ -20,6 +20,10 @@ WHOLE = json.loads((FOLDER / "chat.json").read_text(encoding="utf-8"))["answer"]
 CHUNK = json.loads((FOLDER / "chunk.json").read_text(encoding="utf-8"))["answer"]["body"]
 
 
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CUSTOM = {"id": "b", "type": "custom", "custom": {"name": "f", "input": "x"}}
+
+
 def choice(**changes: Any) -> dict[str, Any]:
     message = {"role": "assistant", "content": "hi", "refusal": None}
     return {
@@ -33,6 +37,8 @@ def choice(**changes: Any) -> dict[str, Any]:
 
 def test_openais_own_answers_need_no_mending() -> None:
     assert completion_fits(WHOLE)
+    calls = {"tool_calls": [CALL, CUSTOM]}
+    assert completion_fits({**WHOLE, "choices": [choice(message=calls)]})
     assert chunk_fits(CHUNK)
     assert mend_completion(WHOLE, **GIVEN) == {
         **WHOLE,
@@ -67,6 +73,11 @@ def test_openais_own_answers_need_no_mending() -> None:
         {"choices": [choice(message={"role": "model"})]},
         {"choices": [choice(message={"content": []})]},
         {"choices": [choice(message={"tool_calls": None})]},
+        {"choices": [choice(message={"tool_calls": [7]})]},
+        {"choices": [choice(message={"tool_calls": [CALL | {"id": ""}]})]},
+        {"choices": [choice(message={"tool_calls": [CALL | {"type": None}]})]},
+        {"choices": [choice(message={"tool_calls": [CALL | {"function": {"name": "f"}}]})]},
+        {"choices": [choice(message={"tool_calls": [CALL | {"type": "custom"}]})]},
     ],
 )
 def test_what_a_look_finds_lacking(changes: Any) -> None:

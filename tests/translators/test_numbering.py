@@ -22,7 +22,7 @@ def indexes(chunks: list[dict[str, Any]]) -> list[int]:
     return [
         call["index"]
         for one in chunks
-        for choice in numbering.numbered(one)["choices"]
+        for choice in numbering.numbered(one, "c")["choices"]
         for call in choice["delta"]["tool_calls"]
     ]
 
@@ -51,15 +51,23 @@ def test_a_call_has_an_index_of_its_own(pieces: list[Any], expected: list[int]) 
         [piece(1, "b", "g"), piece(0, "a", "f"), piece(1)],
         [piece(0, "a", "f"), piece(0, "other")],  # vLLM gave every piece an id
         [piece(0, "a", "f"), piece(0, "a", "f")],
-        [piece(0, None, "get_"), piece(0, None, "weather")],
-        [piece(0, "", "f"), piece(0, "a")],
+        [piece(0, "a", "get_"), piece(0, None, "weather")],
         [None, "x"],
     ],
 )
 def test_what_is_right_stays_the_very_same(pieces: list[Any]) -> None:
     numbering = Numbering()
     for one in [chunk(piece) for piece in pieces]:
-        assert numbering.numbered(one) is one
+        assert numbering.numbered(one, "c") is one
+
+
+@pytest.mark.parametrize("id", [None, ""])
+def test_a_call_without_an_id_is_given_one(id: str | None) -> None:
+    numbering = Numbering()
+    pieces = [piece(0, id, "f"), piece(0, id), piece(None, id, "g"), piece(2, "own", "h")]
+    made = [numbering.numbered(chunk(one), "c")["choices"][0]["delta"] for one in pieces]
+    ids = [one["tool_calls"][0].get("id") or None for one in made]
+    assert ids == ["call_c_0", None, "call_c_1", "own"]
 
 
 def test_each_choice_counts_for_itself() -> None:
@@ -71,4 +79,4 @@ def test_each_choice_counts_for_itself() -> None:
     "odd", [{}, {"choices": 1}, {"choices": [1]}, {"choices": [{"delta": 1}]}, chunk()]
 )
 def test_what_holds_no_calls_is_left_alone(odd: dict[str, Any]) -> None:
-    assert Numbering().numbered(odd) is odd
+    assert Numbering().numbered(odd, "c") is odd
