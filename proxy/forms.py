@@ -35,6 +35,7 @@ _KEYS: Final = re.compile(r"[^\[\]]+|(?<=\[)(?=\])")
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 _BINARY: Final = re.compile(r"application/octet-stream|image/|audio/|video/")
 _MIME: Final = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
+_CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
 _QUOTED: Final = re.compile(rb'"(?:\\.|[^"\\])*"')
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
@@ -81,9 +82,11 @@ async def _read_object(request: Request, limit: int, types: str) -> dict[str, An
             raw = str(raw, "utf-8") if isinstance(raw, bytes) else raw
         value = from_json(raw)
     except orjson.JSONDecodeError as exc:
-        raise _broken(exc.msg if raw else "it is empty", "body is not valid JSON") from exc
+        why = exc.msg if raw else "it is empty"
+        raise _broken(_compressed(request) or why, "body is not valid JSON") from exc
     except UnicodeDecodeError as exc:
-        raise _broken("it is not UTF-8", "body is not valid JSON") from exc
+        why = "it is not UTF-8"
+        raise _broken(_compressed(request) or why, "body is not valid JSON") from exc
     del raw
     if not isinstance(value, dict):
         raise invalid(f"The body must be an object, not {type_name(value)}.", code="invalid_type")
@@ -101,6 +104,12 @@ def _check_json_type(kind: str | None, types: str) -> None:
     charset = _CHARSET.search(kind or "")
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         raise _broken(f"its charset is {charset[1][:80]}", "JSON must be UTF-8")
+
+
+def _compressed(request: Request) -> str | None:
+    """Why a body cannot be read that a client has compressed: it is never unpacked, whatever size it says."""
+    coding = essence(given(request, b"content-encoding"))
+    return f"it is compressed ({coding[:40]}); send it as it is" if coding in _CODINGS else None
 
 
 class _Parts:
@@ -148,9 +157,10 @@ async def _read_form(request: Request, limit: int, kind: str) -> dict[str, Any]:
         while body.more:
             parser.write(await body.piece())
     except FormParserError as exc:
-        raise _broken("its boundary or the headers of a part are broken") from exc
+        why = "its boundary or the headers of a part are broken"
+        raise _broken(_compressed(request) or why) from exc
     if not parts.ended:
-        raise _broken("it ends before its closing boundary")
+        raise _broken(_compressed(request) or "it ends before its closing boundary")
     params = nested(parts.fields)
     exchange_of(request).told(params)
     return params

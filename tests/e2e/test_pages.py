@@ -1,5 +1,6 @@
 """A proxy without keys serves its own machine's programs, and no web page that a browser there shows."""
 
+import gzip
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body, refused
 from tests.harness import Proxy
 
+EDITS = "/v1/images/edits"
 FOREIGN: list[dict[str, str]] = [
     {"origin": "https://evil.example"},
     {"origin": "null"},
@@ -91,3 +93,19 @@ def test_json_in_other_spellings_is_taken(shared: Proxy, kind: str) -> None:
     with shared.http() as client:
         answer = client.post(CHAT, content=content, headers={"content-type": kind})
     assert answer.status_code == 200
+
+
+def test_a_compressed_form_is_told_so(shared: Proxy) -> None:
+    form = httpx.Request("POST", shared.url, files={"image": b"x"})
+    headers = {"content-type": form.headers["content-type"], "content-encoding": "gzip"}
+    with shared.http() as client:
+        packed = gzip.compress(form.read())
+        error = refused(client.post(EDITS, content=packed, headers=headers), 400, "invalid_json")
+    assert "it is compressed (gzip)" in error["message"]
+
+
+def test_a_charset_in_the_place_of_a_coding_does_no_harm(shared: Proxy) -> None:
+    content = b'{"model": "chat-openai", "messages": [{"role": "user", "content": "Hi"}]}'
+    headers = {"content-type": "application/json", "content-encoding": "UTF-8"}
+    with shared.http() as client:
+        assert client.post(CHAT, content=content, headers=headers).status_code == 200

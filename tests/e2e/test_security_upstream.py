@@ -201,6 +201,7 @@ def test_a_compressed_request_is_not_read(shared: Proxy, gateways: Sandbox) -> N
         with shared.http() as http:
             answer = http.post(CHAT, content=bomb, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
+        assert f"it is compressed ({encoding})" in answer.json()["error"]["message"]
     assert not gateways["openai"].log
 
 
