@@ -48,6 +48,7 @@ class _Calls:
 
     def numbered(self, piece: Mapping[str, Any], id: str) -> Mapping[str, Any]:
         given, own = index_of(piece, -1), str(piece.get("id") or "")
+        own = "" if own == "null" else own  # as Mistral's first had it
         known = len(self.ids)
         index = self._index(piece, None if given < 0 else given, own)
         if len(self.ids) > known and not own:
@@ -60,10 +61,11 @@ class _Calls:
         here = self.at.get(given)
         if given is None:
             here = next((place for place, one in self.ids.items() if id and one == id), here)
-            begins = here is None or (self.ids[here] != id if id else named)
-        else:
-            # Some servers give every piece an id of its own: only a call's first piece has a name.
-            begins = here is None or (named and "" != id != self.ids[here] != "")
+        # Some servers give every piece an id of its own: only a call's first piece has a name.
+        begins = here is None
+        if here is not None and named:
+            there = self.ids[here]
+            begins = id != there or not id if given is None else "" != id != there != ""
         if begins:
             here = given if given is not None and given not in self.ids else self._next()
             self.ids[here] = id

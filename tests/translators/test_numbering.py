@@ -35,6 +35,8 @@ def indexes(chunks: list[dict[str, Any]]) -> list[int]:
         ([piece(None, "a", "f"), piece(None), piece(None, "b", "g"), piece(None)], [0, 0, 1, 1]),
         ([piece(None, "a", "f"), piece(None, "b", "g"), piece(None, "a")], [0, 1, 0]),
         ([piece(None, None, "f"), piece(None), piece(None, None, "g")], [0, 0, 1]),
+        ([piece(None, None, "f"), piece(None, "b", "g"), piece(None, None, "h")], [0, 1, 2]),
+        ([piece(None, "a", "f"), piece(None, "other"), piece(None, "b", "g")], [0, 0, 1]),
         ([piece(0, "a", "f"), piece(0), piece(0, "b", "g"), piece(0)], [0, 0, 1, 1]),
         ([piece(0, "a", "f"), piece(0, "b", "g"), piece(1, "c", "h")], [0, 1, 2]),
     ],
@@ -61,10 +63,10 @@ def test_what_is_right_stays_the_very_same(pieces: list[Any]) -> None:
         assert numbering.numbered(one, "c") is one
 
 
-@pytest.mark.parametrize("id", [None, ""])
+@pytest.mark.parametrize("id", [None, "", "null"])
 def test_a_call_without_an_id_is_given_one(id: str | None) -> None:
     numbering = Numbering()
-    pieces = [piece(0, id, "f"), piece(0, id), piece(None, id, "g"), piece(2, "own", "h")]
+    pieces = [piece(0, id, "f"), piece(0), piece(None, id, "g"), piece(2, "own", "h")]
     made = [numbering.numbered(chunk(one), "c")["choices"][0]["delta"] for one in pieces]
     ids = [one["tool_calls"][0].get("id") or None for one in made]
     assert ids == ["call_c_0", None, "call_c_1", "own"]
