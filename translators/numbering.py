@@ -65,7 +65,8 @@ class _Calls:
         begins = here is None
         if here is not None and named:
             there = self.ids[here]
-            begins = id != there or not id if given is None else "" != id != there != ""
+            other = id != there
+            begins = other or not id if given is None else other and bool(id and there)
         if begins:
             here = given if given is not None and given not in self.ids else self._next()
             self.ids[here] = id
