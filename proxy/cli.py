@@ -2,11 +2,13 @@
 
 import sys
 from contextlib import ExitStack
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from proxy import keys, preflight, report
@@ -31,6 +33,7 @@ app = typer.Typer(
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 _DEFAULT = Path("config.yaml")
 _HOST, _PORT = "127.0.0.1", 8080  # of the sandbox; otherwise the configuration has them
+_WIDEST = 10_000  # columns
 
 
 @app.command()
@@ -94,7 +97,7 @@ def check(
         for name, said, ok in check_live(loaded):
             table.add_row(name, said)
             good = good and ok
-        Console().print(table)
+        _print(table)
         if not good:
             raise typer.Exit(1)
 
@@ -117,7 +120,7 @@ def usage(
     """Print requests, tokens and cost, from the configuration's store."""
     loaded = _load(config)
     try:
-        Console(soft_wrap=True).print(report.table(loaded.store, by, days))
+        _print(report.table(loaded.store, by, days))
     except (ValueError, StoreUnavailable) as exc:
         _fail(Redactor(loaded.secrets()).text(str(exc)), code=1)
 
@@ -173,8 +176,16 @@ def _announce(config: Config, url: str) -> None:
         table.add_row(f"provider {name}", f"{provider.translator} at {place}")
     table.add_row("store", config.store_shown())
     table.add_row("keys", ", ".join(k.name for k in config.keys) if config.keys else "none: open")
-    Console(soft_wrap=True).print(table)
+    _print(table)
     sys.stdout.flush()
+
+
+def _print(table: Table) -> None:
+    """As it is: a name in brackets is no markup, and none is cut to the 80 columns that a pipe counts as."""
+    console = Console(soft_wrap=True, markup=False, emoji=False)
+    room = console.options.update_width(_WIDEST)
+    console.width = max(console.width, Measurement.get(console, room, table).maximum)
+    console.print(table)
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
@@ -187,4 +198,8 @@ keys.add_to(app)
 
 
 def main() -> None:
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # what its encoding lacks is a "?", and no end of a start
+        sys.stdout.reconfigure(errors="replace")
     app()
