@@ -1,6 +1,7 @@
 """`anygate chat`, `image`, `video` and `speech`: a small client with live output."""
 
 import contextlib
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ import httpx
 import orjson
 import typer
 
+from proxy.addresses import is_loopback
 from proxy.config import ConfigError
 from proxy.direct import direct
 from proxy.making import Asked, Failed, make, said, unreached
+from proxy.store.base import StoreUnavailable
 from translators.framing import Framer
 from translators.spelling import from_text
 
@@ -77,12 +80,12 @@ def _maker(kind: str, name: str) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """What goes wrong is one line and exit code 1."""
+    """What goes wrong is one line and exit code 1, or 2 where it is the configuration."""
     try:
         yield
-    except (Failed, ConfigError) as exc:
+    except (Failed, ConfigError, StoreUnavailable) as exc:
         print(exc, file=sys.stderr)
-        raise typer.Exit(1) from exc
+        raise typer.Exit(2 if isinstance(exc, ConfigError) else 1) from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         print(unreached(exc), file=sys.stderr)
         raise typer.Exit(1) from exc
@@ -93,25 +96,30 @@ def client(url: str, key: str, straight: bool, config: Path) -> Iterator[httpx.C
     """A client of a running proxy, or of one of our own."""
     with contextlib.ExitStack() as stack:
         if straight:
-            url, key = stack.enter_context(direct(config))
+            url, key = stack.enter_context(direct(config, key))
         if not re.fullmatch(r"[!-~]*", key):  # it becomes a header
             raise Failed("--key must be printable ASCII without spaces")
-        made = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {key or 'none'}"}, timeout=600
-        )
+        headers = {"authorization": f"Bearer {key or 'none'}"}
+        # Of this machine no proxy that the environment names (HTTP_PROXY) knows anything.
+        outside = not is_loopback(httpx.URL(url).host)
+        made = httpx.Client(base_url=url, headers=headers, timeout=600, trust_env=outside)
         yield stack.enter_context(made)
 
 
 def body_of(prompt: str, name: str, model: str | None, params: list[str] | None) -> dict[str, Any]:
-    """The request's JSON; raises Failed for a parameter that is not name=value."""
-    body: dict[str, Any] = {name: sys.stdin.read() if prompt == "-" else prompt}
-    if model:
-        body["model"] = model
-    for one in params or []:
-        key, equals, value = one.partition("=")
-        if not equals or not key:
-            raise Failed(f"-p takes name=value, not {one!r}")
-        body[key] = from_text(value)
+    """The request's JSON; raises Failed for a parameter that is not name=value, and for what is no text."""
+    try:
+        body: dict[str, Any] = {name: sys.stdin.read() if prompt == "-" else prompt}
+        if model:
+            body["model"] = model
+        for one in params or []:
+            key, equals, value = one.partition("=")
+            if not equals or not key:
+                raise Failed(f"-p takes name=value, not {one!r}")
+            body[key] = from_text(value)
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeError as exc:  # of standard input, or of the command line
+        raise Failed("what is asked must be UTF-8 text") from exc
     return body
 
 

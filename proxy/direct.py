@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
-from proxy import serve
+from proxy import preflight, serve
 from proxy.app import make_app
-from proxy.config import Config
+from proxy.config import Config, ConfigError
 from proxy.listening import bind
 from proxy.service import Service
 from translators import TRANSLATORS
@@ -35,9 +35,16 @@ class ThreadServer(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def direct(path: Path) -> Iterator[tuple[str, str]]:
-    """URL and client key of a proxy that lives as long as the block; its store is the configuration's."""
+def direct(path: Path, key: str) -> Iterator[tuple[str, str]]:
+    """URL and client key of a proxy that lives as long as the block; its store is the configuration's.
+
+    `key`: as it was given; without it one of the configuration's is taken. Raises ConfigError, and
+    StoreUnavailable.
+    """
     config = serve.read(path)
+    key = key or _key(path, config)
+    preflight.complete(config)
+    preflight.reached(config)
     service = Service(config, TRANSLATORS)
     settings = uvicorn.Config(make_app(service), **serve.settings_for(config))
     server = ThreadServer(settings)
@@ -46,14 +53,19 @@ def direct(path: Path) -> Iterator[tuple[str, str]]:
     thread.start()
     try:
         server.up.wait()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", _key(config)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", key
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
 
 
-def _key(config: Config) -> str:
+def _key(path: Path, config: Config) -> str:
     """A client key of the configuration's own that is there in full, or none where none is needed."""
-    texts = [one.key.get_secret_value() for one in config.keys or ()]
-    return next((one for one in texts if not one.startswith("sha256:")), "none")
+    if config.keys is None:
+        return ""
+    for one in config.keys:
+        text = one.key.get_secret_value()
+        if not text.startswith("sha256:"):
+            return text
+    raise ConfigError([f"{path}: keys: has digests only: --direct wants one of the keys as --key"])
