@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from proxy.errors import Lost
+from proxy.errors import Lost, Throttled
 from proxy.pricing import ordered_price
 from proxy.routing import Candidate
 from proxy.store.money import believable
@@ -23,14 +23,16 @@ _NUMBER = re.compile(rb"\s*:\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\b")
 @dataclass(slots=True)
 class Tally:
     """`price`: USD that were known beforehand; `reserved`: USD that the client's budget holds for it, under
-    the slot `reserved_at`; `failed`: instead of an answer, or in its midst, came an error; `request`: what
-    the target is sent; `doubtful`: USD for targets that were sent it and of whose answer nobody knows."""
+    the slot `reserved_at`; `asked`: a gateway has been, in vain or not; `failed`: instead of an answer, or in
+    its midst, came an error; `request`: what the target is sent; `doubtful`: USD for targets that were sent it
+    and of whose answer nobody knows."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     price: float | None = None
     reserved: float = 0.0
     reserved_at: float | None = None
+    asked: bool = False
     failed: bool = False
     request: httpx.Request | None = None
     doubtful: float = 0.0
@@ -54,6 +56,7 @@ class Tally:
 
     def answered_by(self, candidate: Candidate) -> None:
         """This target has begun to answer: from now on it costs what it costs there."""
+        self.asked = True
         self.price = ordered_price(candidate)
         self._usd_per_credit = candidate.account.config.usd_per_credit
 
@@ -69,6 +72,8 @@ class Tally:
         sent = self.request is not None and self.request.extensions.get("sent")
         if sent and isinstance(exc, Lost | asyncio.CancelledError):
             self.doubtful += ordered_price(candidate) or 0.0
+        if sent or not isinstance(exc, Throttled | asyncio.CancelledError):
+            self.asked = True
 
     def read(self, raw: bytes) -> None:
         """Look into an answer, or an event, for its usage; it is not parsed for that."""

@@ -16,6 +16,7 @@ from proxy.exchange import Exchange
 from proxy.store.base import Store, StoreUnavailable
 from proxy.store.ledger import route_of
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
+from proxy.tally import Tally
 
 log = logging.getLogger("anygate.usage")
 
@@ -61,6 +62,13 @@ class Usage:
         tally = exchange.tally
         if tally is None:
             return
+        cost = nanos(tally.cost or 0.0)
+        if tally.asked:
+            self._count(exchange, tally, cost, status)
+        if exchange.client.budget is not None:
+            self._settle(exchange, cost - nanos(tally.reserved))
+
+    def _count(self, exchange: Exchange, tally: Tally, cost: int, status: int) -> None:
         failed = tally.failed or (status >= 400 and status != _GONE)
         route = route_of(exchange.route, exchange.target, failed=failed)
         day = int(time.time()) // _DAY
@@ -68,14 +76,11 @@ class Usage:
         counts = self._lines.get(line)
         if counts is None:
             counts = self._lines[line] = Counts()
-        cost = nanos(tally.cost or 0.0)
         counts.requests += 1
         counts.failed += failed
         counts.prompt_tokens += tally.prompt_tokens
         counts.completion_tokens += tally.completion_tokens
         counts.nanos += cost
-        if exchange.client.budget is not None:
-            self._settle(exchange, cost - nanos(tally.reserved))
 
     async def release(self, exchange: Exchange) -> None:
         """A request goes on as a job, which takes its own money: what is held for this is there before that."""

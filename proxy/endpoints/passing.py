@@ -88,9 +88,7 @@ async def _asked(
     try:
         tally = await _tallied(exchange, candidate)
         while True:
-            result = await while_connected(
-                request, _tried(ask(candidate), candidate, attempt, tally)
-            )
+            result = await while_connected(request, _tried(ask, candidate, attempt, tally))
             if isinstance(result, Response):
                 tally.answered_by(candidate)
                 exchange.costs(tally.cost)
@@ -125,11 +123,11 @@ async def _tallied(exchange: Handled, candidate: Candidate) -> Tally:
 
 
 async def _tried(
-    answer: Awaitable[Response], candidate: Candidate, attempt: Attempt, tally: Tally
+    ask: Asking, candidate: Candidate, attempt: Attempt, tally: Tally
 ) -> Response | Next:
     """A target's answer, or why the next should be asked. Raises what is the request's own fault."""
     try:
-        found = await answer
+        found = await ask(candidate)
     except BaseException as exc:
         tally.broken_off(candidate, exc)
         if not isinstance(exc, Exception):

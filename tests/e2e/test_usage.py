@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from proxy.sandbox import Sandbox
-from tests.chatting import CHAT, body
+from tests.chatting import CHAT, body, refused
 from tests.eventually import eventually
 from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
 
@@ -123,6 +124,32 @@ def test_what_was_sent_nowhere_does_not_count(proxy: Proxy) -> None:
         http.post("/v1/images/generations", json={"model": "flux"})
         http.get("/v1/models")
         assert rows(http) == []
+
+
+def test_what_our_own_limits_kept_back_does_not_count(gateways: Sandbox, tmp_path: Path) -> None:
+    """Neither a budget that is spent nor a place that does not come: no gateway was asked."""
+    double = gateways["openai"]
+    double.fault("chat", late=float("inf"))
+    narrow = {"max_concurrency": 1, "timeout": {"queue": 0.01}}
+    priced = {**narrow, "prices": {"gpt-4o-mini": {"per_request": 0.1}}}
+    keys = [{"name": "web", "key": WEB, "budget_usd": 0.3}]
+    made = config(gateways, keys=keys)
+    made["providers"]["openai"] |= priced
+    with (
+        proxy_in_thread(tmp_path, made, key=WEB) as proxy,
+        proxy.http() as http,
+        ThreadPoolExecutor(1) as other,
+    ):
+        held = other.submit(http.post, CHAT, json=body("chat-openai"))
+        eventually(lambda: double.log)
+        refused(http.post(CHAT, json=body("chat-openai")), 429, "provider_rate_limited")
+        double.release()
+        assert held.result().status_code == 200
+        for _ in range(2):
+            assert http.post(CHAT, json=body("chat-openai")).status_code == 200
+        refused(http.post(CHAT, json=body("chat-openai")), 429, "insufficient_quota")
+        (row,) = rows(http)
+    assert (row["requests"], row["failed"], row["cost_usd"]) == (3, 0, 0.3)
 
 
 def test_the_target_that_answered_counts(gateways: Sandbox, tmp_path: Path) -> None:
