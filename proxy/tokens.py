@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+import orjson
 from starlette.types import Message
 
 from proxy.tally import Tally
@@ -43,7 +44,7 @@ class Taken:
             kind = dict(message.get("headers", ())).get(b"content-type", b"")
             self._reads = b"json" in kind or b"event-stream" in kind
         elif self._reads:
-            self._written += sum(map(len, _WRITTEN.findall(message.get("body", b""))))
+            self._written += sum(map(_length, _WRITTEN.findall(message.get("body", b""))))
 
     def used(self, tally: Tally | None) -> int:
         """Tokens that it came to: as its gateway tells, else as they are guessed; none for an error."""
@@ -76,6 +77,16 @@ def _characters(value: Any) -> int:
         elif one is not None:
             found += _CHARACTERS
     return found
+
+
+def _length(text: bytes) -> int:
+    """Characters of a text as it stands in JSON: in most languages one takes several bytes, or an escape."""
+    if text.isascii() and b"\\" not in text:
+        return len(text)
+    try:
+        return len(orjson.loads(b'"%b"' % text))
+    except orjson.JSONDecodeError:
+        return len(text)
 
 
 def _of(characters: int) -> int:

@@ -22,7 +22,7 @@ async def chat(request: Request) -> Response:
     ask = Ask(Capability.CHAT, without_own(params), options_of(params))
     said = resolved.said(params)
     candidates = runtime.router.candidates(resolved, ask)
-    await exchange.service.limiter.weigh(exchange, params)
+    await exchange.service.limiter.weigh(exchange, said)
     return await passing.first_that_answers(
         request,
         candidates,

@@ -61,7 +61,7 @@ def _endpoint(
                 raise missing(one)
         stream = flag(said, "stream")
         ask = Ask(capability, without_own(params), options_of(params))
-        await exchange.service.limiter.weigh(exchange, params)
+        await exchange.service.limiter.weigh(exchange, said)
         return await first_that_answers(
             request,
             runtime.router.candidates(resolved, ask),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,6 +129,31 @@ def test_a_stream_that_does_not(start: Start, gateways: Sandbox) -> None:
     with start(1000).http() as http:
         chunks_of(ask(http, stream=True).text)
         assert GUESS + 100 <= used(http) <= GUESS + 102
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_words_are_counted_by_characters(start: Start, gateways: Sandbox, stream: bool) -> None:
+    """Not by their bytes: Russian has two a letter, Chinese three, and an escape six."""
+    texts = ["Добрый вечер", "晚上好", "晚上好".encode("unicode_escape").decode(), r"\"\n"]
+    parts = ",".join(f'{{"type": "text", "text": "{one}"}}' for one in texts)
+    said = {"delta" if stream else "message": {"role": "assistant", "content": None}}
+    whole = json.dumps({"choices": [{"index": 0, **said, "finish_reason": "stop"}]})
+    whole = whole.replace("null", f"[{parts}]")
+    kind = "text/event-stream" if stream else "application/json"
+    raw = f"data: {whole}\n\ndata: [DONE]\n\n" if stream else whole
+    gateways["openai"].fault("chat", body=raw.encode(), headers={"content-type": kind})
+    with start(1000).http() as http:
+        assert ask(http, stream=stream).status_code == 200
+        assert used(http) == GUESS + 5  # 12 letters, 3, 3 and 2: twenty
+
+
+def test_what_a_route_allows_an_answer_is_taken(gateways: Sandbox, tmp_path: Path) -> None:
+    route = {"targets": "openai/gpt-4o-mini", "params": {"max_tokens": 300}}
+    config = config_for(gateways, keys=keys(tpm=1000), models={"short": route})
+    with proxy_in_thread(tmp_path, config, key=KEY) as proxy, proxy.http() as http:
+        assert ask(http, "short").headers[LEFT] == str(1000 - GUESS - 300)
+        left = int(ask(http).headers[LEFT])
+        assert int(ask(http, "short", max_tokens=100).headers[LEFT]) > left - 300
 
 
 def test_text_that_is_made_by_task(start: Start, gateways: Sandbox) -> None:
