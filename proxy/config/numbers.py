@@ -34,5 +34,6 @@ def _seconds(value: object) -> object:
 
 Count = Annotated[int, BeforeValidator(as_number), Field(ge=1, le=MOST)]
 Money = Annotated[float, BeforeValidator(as_number), Field(ge=0, le=MOST)]  # USD
+Share = Annotated[float, BeforeValidator(as_number), Field(gt=0, le=MOST)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=LONGEST)]
 Delay = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=LONGEST)]

@@ -4,7 +4,6 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -15,15 +14,19 @@ from pydantic import (
     InstanceOf,
     SecretStr,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
 )
 
+from proxy.config.numbers import MOST, Share
 from proxy.config.words import Bad, suggest
 
 T = TypeVar("T")
 
 
 PORTS: Final = {"http": 80, "https": 443}
+_WEIGHT: Final = TypeAdapter[float](Share)
 
 
 class Row(Protocol):
@@ -140,10 +143,10 @@ def _target(value: object, info: ValidationInfo) -> Target:
 def _weighted(value: dict[str, object]) -> tuple[object, float]:
     if value.keys() != {"target", "weight"}:
         raise Bad("a target with a weight must read {target: provider/model, weight: 3}")
-    weight = value["weight"]
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < inf:
-        raise Bad("a target's weight must be a number above 0")
-    return value["target"], float(weight)
+    try:
+        return value["target"], _WEIGHT.validate_python(value["weight"])
+    except ValidationError as exc:
+        raise Bad(f"a target's weight must be a number above 0, {MOST} at most") from exc
 
 
 def _route_name(value: str, info: ValidationInfo) -> str:
