@@ -179,6 +179,7 @@ def test_media_keep(written: str, value: object) -> None:
         ("memory", "/etc/anygate/", "memory:"),
         ("memory:", "/etc/anygate/", "memory:"),
         ("memory:   # not on disk", "/etc/anygate/", "memory:"),
+        ("memory:\r\n", "/etc/anygate/", "memory:"),
         ("sqlite:data/a.db", "/etc/anygate/", "sqlite:/etc/anygate/data/a.db"),
         ("sqlite:/var/a.db", "/etc/anygate/", "sqlite:/var/a.db"),
         ("sqlite:a.db", "", "sqlite:a.db"),
@@ -253,6 +254,8 @@ def test_variables_become_what_the_setting_is() -> None:
     )
     c = config(text, {"OPEN": "true", "MB": "7"})
     assert (c.server.port, c.server.allow_anonymous, c.media.max_mb) == (9000, True, 7)
+    c = config(BASE + "models: {m: [{target: one/x, weight: '${W}'}]}", {"W": "3"})
+    assert c.models["m"].targets[0].weight == 3.0
 
 
 def test_a_variable_in_a_comment_needs_no_value() -> None:
@@ -535,6 +538,7 @@ ROOT = "config.yaml:1: must be a mapping with sections such as providers: and mo
 YAML = ["", "config.yaml:1: not YAML: ", "config.yaml:2: not YAML: "]
 NO_NODE = "while parsing a flow node: expected the node content, but found '<stream end>'"
 TAB = "while scanning for the next token: found character '\\t' that cannot start any token"
+BRACE = "while parsing a flow mapping: expected ',' or '}'"
 COLON = (
     "mapping values are not allowed here (put a value that ends with ':', or holds ': ', in quotes)"
 )
@@ -556,6 +560,8 @@ COLON = (
         ("server:\n\tport: 1", YAML[2] + TAB),
         ("a: 1\nb: \x00", YAML[2] + "the character #x0000"),
         ("store: other:", YAML[1] + COLON),
+        ("a: {b: ${C}}", YAML[1] + BRACE + """, but got '{' (put a value such as ${NAME} in quotes: "${NAME}")"""),
+        ("a: {b: 'hunter2', c", YAML[1] + BRACE + ", but got '<stream end>'"),
         ("a: 1\n---\nb: 2", YAML[2] + "expected a single document in the stream: but found another document"),
     ],
 )  # fmt: skip

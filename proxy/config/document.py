@@ -130,7 +130,11 @@ for _kind_of, _pattern, _first in (
 
 
 # The one value whose name ends with a colon. YAML would have it in quotes, and everybody forgets them.
-_MEMORY = re.compile(r"^(store:[ ]+)memory:([ ]*(?:#.*)?)$", re.MULTILINE)
+_MEMORY = re.compile(r"^(store:[ ]+)memory:([ ]*(?:#.*)?)(?=\r?$)", re.MULTILINE)
+
+
+# What a message of YAML's quotes of the file: a character, <a token's kind>, or more, which may be a key.
+_QUOTED = re.compile(r"'(?:<[^']*|[^']{0,2}|([^']*))'")
 
 
 def _compose(document: Document, text: str) -> yaml.Node | None:
@@ -145,7 +149,9 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
         raise document.refusal(line, f"not YAML: the character #x{exc.character:04x}") from exc
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        told = re.sub(r"'(?!<)[^']{3,}'", "…", exc.problem or "")  # may be an unquoted key
+        told = _QUOTED.sub(lambda one: "…" if one[1] else one[0], exc.problem or "")
+        if told.endswith("got '{'"):
+            told += ' (put a value such as ${NAME} in quotes: "${NAME}")'
         if told.startswith("mapping values"):  # store: memory:
             told += " (put a value that ends with ':', or holds ': ', in quotes)"
         why = ": ".join(filter(None, ("not YAML", exc.context, told)))
