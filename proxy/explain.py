@@ -8,9 +8,11 @@ import orjson
 from proxy import runtime
 from proxy.auth import ANONYMOUS
 from proxy.config import Config
-from proxy.endpoints.common import HANDLED
+from proxy.endpoints.audio import SPOKEN
+from proxy.endpoints.common import HANDLED, without_own
 from proxy.endpoints.videos import DEFAULTS
 from proxy.errors import ApiError
+from proxy.pricing import ordered_price
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime, Transports
 from proxy.transport import Http1Transport
@@ -26,7 +28,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "speech": {"input": "Hello", "voice": "alloy"},
 }
 _ALTERNATIVES = {"speech": (Capability.SOUND, Capability.MUSIC)}
-_HANDLED = HANDLED | {"stream_format"}
+_HANDLED = {"image": HANDLED, "speech": SPOKEN}  # by the endpoint itself
 
 
 def offline(config: Config) -> Runtime:
@@ -43,15 +45,15 @@ def explained(config: Config, model: str, kind: str, given: list[str]) -> Iterat
     """Method, URL and body for each target of a model, keys masked. Raises ValueError in plain words."""
     made = offline(config)
     params = {**_SAMPLES[kind], **dict(_pair(one, kind) for one in given)}
-    options = options_in(params.pop("provider_options", {}))
+    options = options_in(params.get("provider_options", {}))
     capability = Capability(kind)
     defaults = DEFAULTS if kind == "video" else {}
     ask = Ask(
         capability,
-        params,
+        without_own(params),
         options,
         defaults=defaults,
-        handled=frozenset() if kind == "chat" else _HANDLED,
+        handled=_HANDLED.get(kind, frozenset()),
         alternatives=_ALTERNATIVES.get(kind, ()),
         callback=f"{config.server.public_url}/callbacks/…" if config.server.public_url else None,
     )
@@ -73,8 +75,8 @@ def _shown(candidate: Candidate) -> str:
     lines.append(orjson.dumps(body, option=orjson.OPT_INDENT_2, default=_file).decode())
     if candidate.plan.dropped:
         lines.append(f"# dropped: {', '.join(candidate.plan.dropped)}")
-    if candidate.plan.price is not None:
-        lines.append(f"# price: ${candidate.plan.price:g}")
+    if (price := ordered_price(candidate)) is not None:
+        lines.append(f"# price: ${price:g}")
     return "\n".join(lines) + "\n"
 
 
@@ -96,5 +98,5 @@ def _pair(text: str, kind: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"-p takes name=value, not {text!r}")
-    # Chat travels on as JSON; elsewhere the table says which type a text has.
-    return name, from_text(value) if kind == "chat" else FormText(value)
+    # The SDKs send videos as forms: there the table says which type a text has.
+    return name, FormText(value) if kind == "video" else from_text(value)

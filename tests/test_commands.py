@@ -173,6 +173,50 @@ def test_explain_says_what_cannot_be(folder: Path, words: tuple[str, ...]) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_explain_tells_the_price_that_a_budget_is_charged(
+    gateways: Sandbox, tmp_path: Path
+) -> None:
+    prices = {"voice": {"per_request": 0.25}, "sound": {"per_second": 0.01}}
+    write(tmp_path, config_for(gateways, providers={"ai-gate-one": {"prices": prices}}))
+    done = anygate("explain", "ai-gate-one/voice", "--speech", folder=tmp_path)
+    assert "# price: $0.25\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sora-2", "--video", "-p", "n=2"),
+        ("kling-shop", "--video", "-p", "response_format=url"),
+        ("ai-gate-one/voice", "--speech", "-p", "stream=true"),
+    ],
+)
+def test_explain_refuses_what_the_endpoint_does(proxy: Proxy, words: tuple[str, ...]) -> None:
+    model, kind, _, given = words
+    name, _, value = given.partition("=")
+    asked = {"model": model, "prompt": "A cat", name: value}
+    path = "/v1/videos"
+    if kind == "--speech":
+        asked, path = (
+            {"model": model, "input": "Hi", "voice": "alloy", name: True},
+            "/v1/audio/speech",
+        )
+    with proxy.http() as http:
+        refused = http.post(path, json=asked).json()["error"]
+    done = anygate("explain", *words, folder=proxy.folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == refused["message"]
+
+
+def test_explain_shows_what_a_target_gets_of_what_is_for_the_proxy(proxy: Proxy) -> None:
+    own = ("-p", "webhook_url=https://example.com/", "-p", "model=other", "-p", "temperature=1")
+    done = anygate("explain", "chat-openai", *own, folder=proxy.folder)
+    body = json.loads(done.stdout[done.stdout.index("{") :])
+    messages = [{"role": "user", "content": "Hello"}]
+    assert body == {"messages": messages, "temperature": 1, "model": "gpt-4o-mini"}
+    done = anygate("explain", "openai/tts-1", "--speech", "-p", "seed=7", folder=proxy.folder)
+    assert '"seed": 7' in done.stdout  # as JSON has it
+
+
 def test_the_client_against_a_running_proxy(proxy: Proxy, tmp_path: Path) -> None:
     url = {"ANYGATE_URL": proxy.url}
     said = anygate("chat", "Hello", "-m", "chat-openai", folder=tmp_path, **url)

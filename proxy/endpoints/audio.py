@@ -38,12 +38,12 @@ from translators.framing import encode
 
 _LARGEST = 64 << 20  # bytes of a sound that is converted
 _PIECE = 24_576  # bytes of a `speech.audio.delta`, before base64
-_SPOKEN = frozenset({"response_format", "stream_format"})
+SPOKEN = frozenset({"response_format", "stream_format"})
 _WRITTEN = frozenset({"response_format", "stream"})
 TEXTS = ("json", "text", "verbose_json")
 _NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 # What OpenAI's requests hold besides the input: one with nothing else asks for nothing.
-AROUND_INPUT = frozenset({"model", "voice", "instructions", "speed", *_SPOKEN})
+AROUND_INPUT = frozenset({"model", "voice", "instructions", "speed", *SPOKEN})
 AROUND_FILE = frozenset(
     {
         *("model", "language", "prompt", "temperature", "include", "timestamp_granularities"),
@@ -72,7 +72,7 @@ async def speech(request: Request) -> Response:
         Capability.SPEECH,
         without_own(params),
         options_of(params),
-        handled=_SPOKEN,
+        handled=SPOKEN,
         alternatives=(Capability.SOUND, Capability.MUSIC),
     )
 
