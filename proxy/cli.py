@@ -105,8 +105,12 @@ def check(
 @app.command()
 def models(config: ConfigPath = _DEFAULT) -> None:
     """List the routes, and what the providers offer."""
-    for name in list_models(_load(config)):
+    names, silent = list_models(_load(config))
+    for name in names:
         print(name)
+    if silent:
+        said = f"no list from {', '.join(silent)}: `anygate check --live` says why"
+        print(said, file=sys.stderr)
 
 
 @app.command()

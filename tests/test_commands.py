@@ -127,10 +127,28 @@ def test_check_tells_of_a_media_folder_that_cannot_be_written(folder: Path) -> N
     assert "media.dir" in done.stderr
 
 
-def test_models(folder: Path) -> None:
-    lines = anygate("models", folder=folder).stdout.splitlines()
+@pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"", b"null", b"{}"])
+def test_check_tells_of_an_answer_that_is_no_gateways(
+    folder: Path, gateways: Sandbox, page: bytes
+) -> None:
+    """A base_url that lacks its /v1 often leads to a page, under status 200."""
+    gateways["openai"].fault("models", body=page, headers={"content-type": "text/html"})
+    done = anygate("check", "--live", folder=folder)
+    assert done.returncode == 1
+    (line,) = [one for one in done.stdout.splitlines() if one.startswith(" openai ")]
+    assert "base_url" in line
+
+
+def test_models(folder: Path, gateways: Sandbox) -> None:
+    done = anygate("models", folder=folder)
+    lines = done.stdout.splitlines()
     assert "sora-2" in lines
     assert "onysoft/google/imagen4" in lines
+    assert not done.stderr
+    gateways["openai"].fault("models", status=401)
+    done = anygate("models", folder=folder)
+    assert "sora-2" in done.stdout.splitlines()
+    assert done.stderr == "no list from openai: `anygate check --live` says why\n"
 
 
 def test_explain_shows_the_native_request_and_sends_nothing(

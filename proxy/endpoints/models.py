@@ -66,6 +66,11 @@ async def models_of(account: Account, driver: Driver, *, wait: float = LISTING) 
     return list(dict.fromkeys([*(lists.get(account.name) or ()), *_named(account)]))
 
 
+def is_silent(account: Account, driver: Driver) -> bool:
+    """Whether a provider that was asked for its models a moment ago has listed none that could be read."""
+    return driver in _lists and _lists[driver].get(account.name, ()) is None
+
+
 async def _asked(account: Account, driver: Driver, wait: float) -> list[str] | None:
     query = account.row.queries.get("models")
     if query is None:
