@@ -418,6 +418,8 @@ GARBLED = "too large or nested too deeply, with its aliases written out"
         ("server: {public_url: 'https://u:p@x'} # !", f"server.public_url: {URL}"),
         ("server: {public_url: 'https://x?key=1'} # !", f"server.public_url: {URL}"),
         ("server: {public_url: 'https://x:99999'} # !", f"server.public_url: {URL}"),
+        ('server: {public_url: "https://x\\u200b.example"} # !', f"server.public_url: {URL}"),
+        ('server: {public_url: "https://x.example/\\x01"} # !', f"server.public_url: {URL}"),
         ("server: [] # !", f"server: {MAPPING}, not a list"),
         ("models: [] # !", f"models: {MAPPING}, not a list"),
         ("jobs: {poll_min: 0} # !", "jobs.poll_min: must be more than 0, not 0"),

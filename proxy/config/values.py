@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -82,7 +83,8 @@ def _url(value: str) -> str:
     try:
         parts = urlsplit(value)
         usable = bool(PORTS.get(parts.scheme) and parts.hostname and parts.port != 0)
-    except ValueError:
+        httpx.URL(value)  # which every request to it becomes
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or re.search(r"[\s?#@]", value):  # not quoted: it may hold a key
         raise Bad("must be an http:// or https:// URL without login, query and fragment")
