@@ -16,7 +16,6 @@ from proxy.exchange import Exchange
 from proxy.store.base import Store, StoreUnavailable
 from proxy.store.ledger import route_of
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
-from proxy.tally import Tally
 
 log = logging.getLogger("anygate.usage")
 
@@ -64,33 +63,38 @@ class Usage:
             return
         cost = nanos(tally.cost or 0.0)
         if tally.asked:
-            self._count(exchange, tally, cost, status)
+            failed = tally.failed or (status >= 400 and status != _GONE)
+            counts = self._counts(exchange, failed=failed)
+            counts.requests += 1
+            counts.failed += failed
+            counts.prompt_tokens += tally.prompt_tokens
+            counts.completion_tokens += tally.completion_tokens
+            counts.nanos += cost
         if exchange.client.budget is not None:
             self._settle(exchange, cost - nanos(tally.reserved))
 
-    def _count(self, exchange: Exchange, tally: Tally, cost: int, status: int) -> None:
-        failed = tally.failed or (status >= 400 and status != _GONE)
-        route = route_of(exchange.route, exchange.target, failed=failed)
-        day = int(time.time()) // _DAY
-        line = (day, exchange.client.name, route, exchange.provider, exchange.endpoint)
-        counts = self._lines.get(line)
-        if counts is None:
-            counts = self._lines[line] = Counts()
-        counts.requests += 1
-        counts.failed += failed
-        counts.prompt_tokens += tally.prompt_tokens
-        counts.completion_tokens += tally.completion_tokens
-        counts.nanos += cost
-
     async def release(self, exchange: Exchange) -> None:
-        """A request goes on as a job, which takes its own money: what is held for this is there before that."""
+        """A request goes on as a job, which counts for itself and takes its own money: what is held for this
+        is there before that, but for what targets that were asked before may have cost."""
         tally, budget = exchange.tally, exchange.client.budget
+        if tally is not None and tally.doubtful:
+            self._counts(exchange, failed=True).nanos += nanos(tally.doubtful)
         if tally is not None and budget is not None:
             self._settle(exchange, nanos(tally.doubtful) - nanos(tally.reserved))
             if tally.reserved:
                 with suppress(StoreUnavailable):
                     await asyncio.shield(self.flush())
         exchange.tally = None
+
+    def _counts(self, exchange: Exchange, *, failed: bool) -> Counts:
+        """The line of the table that a request at the target which it has come to stands in."""
+        route = route_of(exchange.route, exchange.target, failed=failed)
+        day = int(time.time()) // _DAY
+        line = (day, exchange.client.name, route, exchange.provider, exchange.endpoint)
+        counts = self._lines.get(line)
+        if counts is None:
+            counts = self._lines[line] = Counts()
+        return counts
 
     def doubt(self, once: str, charge: Charge) -> bool:
         """A reservation under this id may have been made: make sure that it is, so that it can be settled.

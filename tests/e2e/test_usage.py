@@ -171,6 +171,26 @@ def test_a_text_model_after_another_counts_once(gateways: Sandbox, tmp_path: Pat
     assert (row["provider"], row["requests"]) == ("ai-gate-one", 1)
 
 
+def test_what_is_in_doubt_before_a_job_is_in_the_table(gateways: Sandbox, tmp_path: Path) -> None:
+    """The budget has paid it: a table that leaves it out does not add up."""
+    routes = {"both": ["openai/gpt-4o", "ai-gate-one/text"]}
+    prices = {
+        "openai": {"prices": {"gpt-4o": {"per_request": 0.1}}},
+        "ai-gate-one": {"prices": {"text": {"per_request": 0.5}}},
+    }
+    keys = [{"name": "web", "key": WEB, "budget_usd": 0.65}]
+    gateways["openai"].fault("chat", cut="after")
+    made = config_for(gateways, models=routes, providers=prices, keys=keys)
+    with proxy_in_thread(tmp_path, made, key=WEB) as proxy, proxy.http() as http:
+        assert http.post(CHAT, json=body("both")).status_code == 200
+        found = {
+            row["provider"]: (row["requests"], row["cost_usd"]) for row in rows(http, "provider")
+        }
+        said = http.post(CHAT, json=body("both")).json()["error"]["message"]
+    assert found == {"openai": (0, 0.1), "ai-gate-one": (1, 0.5)}
+    assert "$0.6 is spent" in said
+
+
 def test_models_that_clients_make_up_are_one_line(proxy: Proxy, gateways: Sandbox) -> None:
     gateways["openai"].fault("chat", times=None, status=404)
     with proxy.http() as http:
