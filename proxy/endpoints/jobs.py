@@ -76,7 +76,7 @@ async def _placed(request: Request, kind: str, params: Params) -> Job:
         understood,
         options_of(params),
         defaults=videos.DEFAULTS if capability is Capability.VIDEO else {},
-        handled=HANDLED,
+        handled=HANDLED if kind == "image" else HANDLED - {"n"},  # of the others one is made
         alternatives=tuple(others),
     )
     wish = Wish(

@@ -194,3 +194,22 @@ def test_a_form_will_do(public: Proxy, gateways: Sandbox) -> None:
         assert answer.status_code == 200, answer.text
     assert sent(gateways["apiin.one"])["target_index"] == 3
     assert [one.data for one in gateways["apiin.one"].fetched] == [PNG, FACE]
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [("video", "sora-2"), ("speech", "ai-gate-one/voice"), ("music", "apiin-one/suno")],
+)
+def test_of_what_is_no_picture_one_is_made(
+    shared: Proxy, gateways: Sandbox, kind: str, model: str
+) -> None:
+    """Two were asked for, one was made, and nothing said so."""
+    with shared.http() as http:
+        answer = http.post(f"/v1/jobs/{kind}", json={"model": model, "prompt": "A cat", "n": 2})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (
+        400,
+        "unsupported_parameter",
+        "n",
+    )
+    assert not any(double.submits for double in gateways.doubles.values())
