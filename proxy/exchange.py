@@ -78,7 +78,7 @@ class Exchange:
     def costs(self, usd: float | None) -> None:
         """Tell the client, where it is known."""
         if usd is not None:
-            self.headers["x-anygate-cost"] = f"{usd:.6f}".rstrip("0").rstrip(".")
+            self.headers["x-anygate-cost"] = f"{usd:.9f}".rstrip("0").rstrip(".")
 
 
 def given(request: Request, name: bytes) -> str | None:

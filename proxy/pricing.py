@@ -6,6 +6,7 @@ from typing import Any
 from proxy.accounts import Account
 from proxy.config.sections import Price
 from proxy.routing import Candidate
+from proxy.store.money import countable
 from translators.core import Operation, Task
 from translators.plan import Plan
 
@@ -37,7 +38,7 @@ def with_result(
     was ordered and as the gateway has it."""
     if operation.result_price is None or _configured(account, *models) is not None:
         return booked
-    return round((booked or 0.0) + operation.result_price(task), 6)
+    return countable((booked or 0.0) + operation.result_price(task))
 
 
 def _models(candidate: Candidate) -> tuple[str, str]:
@@ -67,7 +68,7 @@ def price_of(plan: Plan, price: Price) -> float | None:
             if number is None:
                 return None
             total += one * number
-    return round(total, 6)
+    return countable(total)
 
 
 def _thousands(body: Mapping[str, Any]) -> float | None:

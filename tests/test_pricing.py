@@ -50,3 +50,9 @@ def test_every_piece_costs() -> None:
     assert priced({"n": 3}, per_image=0.1) == 0.3
     assert priced({"n": 3}, per_request=0.1) == 0.1
     assert priced({"n": "3"}, per_image=0.1) == 0.1
+
+
+def test_small_prices_are_no_nothing() -> None:
+    """Embeddings cost some 0.000005 USD a thousand characters: a short text is less than a millionth."""
+    assert priced({"input": "x" * 90}, per_1k_chars=0.000005) == 0.00000045
+    assert priced({"prompt": "x" * 7}, per_1k_chars=0.0000375) == 0.000000262

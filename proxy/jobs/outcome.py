@@ -13,7 +13,7 @@ from proxy.media import Media
 from proxy.redact import Redactor, unkeyed
 from proxy.sniff import HEAD, OCTETS, sniff
 from proxy.store.base import Job
-from proxy.store.money import believable
+from proxy.store.money import believable, countable
 from translators.core import Asset, Cost, Task
 from translators.errors import Fault
 
@@ -57,7 +57,7 @@ def dollars(cost: Cost | None, account: Account) -> float | None:
         return None
     usd, price = cost.usd, account.config.usd_per_credit
     if usd is None and price is not None and cost.credits is not None:
-        usd = round(cost.credits * price, 6)
+        usd = countable(cost.credits * price)
     return usd if usd is not None and believable(usd) else None
 
 

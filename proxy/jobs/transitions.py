@@ -16,6 +16,7 @@ from typing import Any
 from proxy.errors import ApiError
 from proxy.store.base import Change, Entry, Job
 from proxy.store.document import ENDED
+from proxy.store.money import countable
 
 _STARTED = ("running", "fetching", "completed")  # states of a task by which its job is in progress
 
@@ -222,4 +223,4 @@ def moved(job: Job, index: int, entry: Entry, now: float) -> Job:
 
 def _sum(tasks: list[Entry]) -> float | None:
     known = [entry.cost for entry in tasks if entry.cost is not None]
-    return round(sum(known), 6) if known else None
+    return countable(sum(known)) if known else None

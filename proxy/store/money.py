@@ -229,6 +229,11 @@ def nanos(usd: float) -> int:
     return round(usd * NANOS)
 
 
+def countable(usd: float) -> float:
+    """US dollars without what no book can hold: a thousand characters cost some millionths at many models."""
+    return round(usd, 9)
+
+
 def day_of(seconds: float) -> str:
     """The day (UTC) of a Unix time."""
     return _day(int(seconds // _DAY))

@@ -199,6 +199,18 @@ async def test_chat_of_a_known_price_cannot_overspend(start: Start, gateways: Sa
     assert len(gateways["openai"].log) == 5
 
 
+def test_many_short_texts_are_not_free(start: Start) -> None:
+    """Each costs less than a millionth of a dollar; together they are the budget."""
+    model = {"text-embedding-3-small": {"per_1k_chars": 0.000005}}
+    proxy = start(0.0000009, providers={"openai": {"prices": model}})
+    short = {"model": "openai/text-embedding-3-small", "input": "x" * 60}
+    with proxy.http() as http:
+        answers = [http.post("/v1/embeddings", json=short) for _ in range(4)]
+        assert [one.status_code for one in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["x-anygate-cost"] == "0.0000003"
+        assert http.get("/v1/usage").json()["data"][0]["cost_usd"] == 0.0000009
+
+
 def test_a_failed_chat_gives_the_money_back(start: Start, gateways: Sandbox) -> None:
     """A moment after its answer, which is not worth making every client wait for."""
     double = gateways["openai"]

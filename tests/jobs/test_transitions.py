@@ -63,7 +63,7 @@ def test_no_order_of_changes_leaves_an_end(some: list[Change]) -> None:
 def test_a_job_is_what_its_tasks_are(some: list[Change]) -> None:
     now = after(job(3), *some)
     costs = [entry.cost for entry in now.tasks if entry.cost is not None]
-    assert now.cost == (round(sum(costs), 6) if costs else None)
+    assert now.cost == (round(sum(costs), 9) if costs else None)
     good = [entry for entry in now.tasks if entry.state == "completed"]
     if now.ended:
         assert now.completed_at is not None
