@@ -202,8 +202,7 @@ keys.add_to(app)
 
 
 def main() -> None:
-    if isinstance(
-        sys.stdout, TextIOWrapper
-    ):  # what its encoding lacks is a "?", and no end of a start
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What its encoding lacks becomes a "?", and ends no start.
         sys.stdout.reconfigure(errors="replace")
     app()
