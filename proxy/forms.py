@@ -36,7 +36,8 @@ _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 _BINARY: Final = re.compile(r"application/octet-stream|image/|audio/|video/")
 _MIME: Final = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 _CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
-_QUOTED: Final = re.compile(rb'"(?:\\.|[^"\\])*"')
+# Once begun it matches, to the end where it has none: trying each quote anew, a header of 4 KB took 70 ms.
+_QUOTED: Final = re.compile(rb'"(?:\\.|[^"\\])*+"?')
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
 Leaf = FormText | Source

@@ -8,7 +8,8 @@ from httptools import HttpParserError, HttpResponseParser
 
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _LINE: Final = re.compile(rb"\r?\n")
-_FOLD: Final = re.compile(rb"[ \t]*\r?\n[ \t]+")
+# What stands before it stays: looked for from each of 60,000 spaces in turn, it took a minute.
+_FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 _INTERIM: Final = re.compile(rb"HTTP/1\.\d 1")
 _STATUS: Final = b"HTTP/"  # how every one begins
 _LENGTH, _CODING, _NONE = b"content-length", b"transfer-encoding", b"identity"

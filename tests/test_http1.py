@@ -15,6 +15,7 @@ import pytest
 
 from proxy.http1 import Connection
 from proxy.http1_exchange import Exchange
+from proxy.http1_heads import mended
 from proxy.listening import bind
 from proxy.messages import Body
 from proxy.transport import Http1Transport, NotPublic
@@ -630,6 +631,13 @@ async def test_a_folded_line_is_one(client: Http1Transport) -> None:
         answer = await client.handle_async_request(post(server.url))
         assert answer.headers["x-a"] == "b c d"
         await answer.aclose()
+
+
+def test_a_head_of_spaces_is_read_once() -> None:
+    """Of a server that a client has named, say. Looking for a fold from each space in turn takes minutes, in which
+    nobody is served."""
+    head = b"HTTP/1.1 200 OK\nx-a: b" + b" " * 120_000 + b"c"
+    assert mended(head) == head.replace(b"\n", b"\r\n") + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize(

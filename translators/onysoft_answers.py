@@ -38,7 +38,7 @@ _CODES: Mapping[str, FaultKind] = {
     "invalid_request": FaultKind.REJECTED,
     "validation_error": FaultKind.REJECTED,
 }
-_MARKDOWN = re.compile(r"!\[[^\]]*\]\(\s*<?((?:https?://|data:image/)[^)\s>]+)")
+_MARKDOWN = re.compile(r"!\[[^\[\]]*\]\(\s*<?((?:https?://|data:image/)[^)\s>]+)")
 _SEEN = ("video_url", "image_url", "image_urls")
 _HEARD = ("audio_url", "audio_urls", "music_url")
 _ANY = ("url", "urls", "output", "result", "result_urls", "resultUrls", "resultJson")

@@ -55,7 +55,19 @@ def test_sources(value: Any, found: list[Source]) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "x.png", "ftp://a/b", "data:image/png,abc", "data:image/png;base64,", "data:;base64,?"],
+    [
+        "",
+        "x.png",
+        "ftp://a/b",
+        "data:image/png,abc",
+        "data:image/png;base64,",
+        "data:;base64,?",
+        # Nobody writes so, and to look for the end of one takes seconds.
+        f"data:image/{'x' * 1000};base64,eA==",
+        f"data:image/png;{'x' * 1000}=y;base64,eA==",
+        f"data:image/png;x={'y' * 1000};base64,eA==",
+        f"data:image/png{';x=y' * 1000};base64,eA==",
+    ],
 )
 def test_texts_that_are_no_source(value: str) -> None:
     with pytest.raises(UnsupportedValue) as refused:

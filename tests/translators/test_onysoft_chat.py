@@ -86,6 +86,12 @@ def test_linked_pictures_out_of_a_chat() -> None:
     assert found.assets == (Asset(A), Asset(B))
 
 
+def test_words_that_begin_pictures_without_an_end() -> None:
+    """Each is looked at once: for each to the end of the text, a megabyte would take an hour."""
+    body = {"choices": [{"message": {"content": f"![a]({A}) {'![' * 500_000}"}}]}
+    assert submitted(body, "image", "gemini-2.5-flash-image").assets == (Asset(A),)
+
+
 def test_words_instead_of_a_picture() -> None:
     body = {"choices": [{"message": {"content": "I cannot draw that."}}]}
     found = submitted(body, "image", "gemini-2.5-flash-image")
