@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.delivery import deliver
-from proxy.errors import ApiError, internal, to_api_error
+from proxy.errors import ApiError, Lost, from_down, internal, to_api_error
 from proxy.service import Handled, Service
 from proxy.store.money import Rates
 from proxy.turn import turn_of
@@ -106,7 +106,14 @@ class Edge:
 
 async def _respond(served: Served, scope: Scope, receive: Receive, send: Send) -> None:
     scope["path_params"] = served.params
-    response = await served.answer(Request(scope, receive, send))
+    try:
+        response = await served.answer(Request(scope, receive, send))
+    except Lost as exc:
+        if scope["method"] == "POST":
+            raise
+        error = from_down(exc)
+        error.retry = True  # nothing was ordered: to ask once more is free
+        raise error from exc
     await response(scope, receive, send)
 
 

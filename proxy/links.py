@@ -10,14 +10,9 @@ import httpx
 
 from proxy.accounts import Account
 from proxy.driver import Driver
-from proxy.errors import INVALID, ApiError, Lost, gateway_error
-from proxy.ranges import (
-    length_of,
-    peek,
-    unsatisfiable,
-    whole,
-)
-from proxy.sniff import HEAD, sniff, type_of
+from proxy.errors import INVALID, ApiError, gateway_error
+from proxy.ranges import length_of, peek, unsatisfiable, whole
+from proxy.sniff import HEAD, received, sniff
 
 _NEVER: Final = float("inf")
 
@@ -36,10 +31,8 @@ async def download(
         if size is not None and size > limit:
             raise too_large(limit)
         head, body = await peek(whole(upstream, size), HEAD)
-        if not head:
-            raise Lost("the file's server sent an empty file")
         said = upstream.headers.get("content-type")
-        yield sniff(head) or type_of(said, head, asset.get("mime")), within(body, limit)
+        yield sniff(head) or received(said, head, asset.get("mime")), within(body, limit)
     finally:
         await upstream.aclose()
 

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from proxy.errors import INVALID, ApiError, Lost, gateway_error
-from proxy.sniff import HEAD, told, type_of
+from proxy.sniff import HEAD, received, told
 from proxy.wire import body_of, lost
 
 AHEAD: Final = 1 << 20  # bytes that are read ahead to learn where a file of unknown size ends
@@ -181,7 +181,7 @@ async def _relayed(
         raise gateway_error("The file's server sent a part that cannot be placed.", retry=True)
     head, body = await peek(whole(upstream, part.length if part else size), HEAD)
     said = upstream.headers.get("content-type")
-    kind = type_of(said, b"" if part and part.start else head, mime)
+    kind = received(said, b"" if part and part.start else head, mime)
     names = () if _encoded(upstream) else ("etag", "last-modified")
     known = {name: upstream.headers[name] for name in names if name in upstream.headers}
     if part is None:
@@ -190,7 +190,7 @@ async def _relayed(
 
 
 async def whole(upstream: httpx.Response, size: int | None) -> AsyncIterator[bytes]:
-    """A server's body as it comes; raises Lost where it breaks off or is not of the size it was said to be."""
+    """A server's body as it comes; raises Lost where it breaks off, is empty or not as long as was said."""
     length = 0
     try:
         async for chunk in body_of(upstream):
@@ -202,6 +202,8 @@ async def whole(upstream: httpx.Response, size: int | None) -> AsyncIterator[byt
         raise lost(exc, "the file's server") from exc
     if size is not None and length != size:
         raise Lost(f"the file's server promised {size} bytes and did not keep to it")
+    if not length:
+        raise Lost("the file's server sent an empty file")
 
 
 def length_of(upstream: httpx.Response) -> int | None:
@@ -242,8 +244,6 @@ def _holds(condition: str, known: Mapping[str, str]) -> bool:
 
 
 def _suffix(length: int, size: int | None) -> Span | Unsatisfiable | None:
-    if size is None:
-        return None
-    if not length or not size:
-        return Unsatisfiable(size)
+    if not (size and length):
+        return None if size is None else Unsatisfiable(size)
     return Span(max(size - length, 0), size, size)

@@ -67,6 +67,7 @@ _EXTENSIONS: Mapping[str, str] = {
 }
 
 _PAGES = ("text/html", "application/xhtml+xml", "application/xml", "application/json")
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 
 # SVG is left out: it is a program to a browser, and would run in the proxy's own origin.
 _MEDIA = re.compile(r"(?:image|audio|video)/(?!svg)[a-z0-9][a-z0-9.+-]{0,60}")
@@ -102,19 +103,29 @@ def type_of(said: str | None, head: bytes, known: str | None) -> str:
     """The Content-Type a file is passed on under: never one that a browser would run.
 
     `said` by the file's server, `head` its first bytes (empty where they are not at hand), `known`
-    from the gateway's answer. Raises ApiError for an error page that came instead of the file.
+    from the gateway's answer.
     """
     said, known = essence(said), essence(known)
     if _MEDIA.fullmatch(said):
         return said
     if found := sniff(head):
         return found
-    if head and said in _PAGES and said != known:
-        message = "The file's server answered with a page instead of the file."
-        raise gateway_error(message, "malformed_response", retry=True)
     if _MEDIA.fullmatch(known):
         return known
     return "text/plain" if "text/plain" in (said, known) else OCTETS
+
+
+def received(said: str | None, head: bytes, known: str | None) -> str:
+    """`type_of` a file that comes by its link; raises ApiError for a page that came in its place.
+
+    Whatever that is called: servers send their pages under the type of the file that was asked for, too.
+    """
+    kind, expected = essence(said), essence(known)
+    called = kind in _PAGES and kind != expected and sniff(head) is None
+    if head and (called or (_HTML.match(head) and expected not in _PAGES)):
+        message = "The file's server answered with a page instead of the file."
+        raise gateway_error(message, "malformed_response", retry=True)
+    return type_of(said, head, known)
 
 
 def disposition(filename: str | None, mime: str) -> str:

@@ -563,6 +563,12 @@ class TestRelay:
             await relay(answer, asked())
         assert closed(answer)
 
+    async def test_an_empty_file(self, media: Media) -> None:
+        answer = upstream(b"", content_length="0")
+        with pytest.raises(Lost, match="empty"):
+            await relay(answer, asked(range="bytes=0-9"))
+        assert closed(answer)
+
     async def test_a_video_called_a_page(self, media: Media) -> None:
         got = await self.relayed(upstream(content_type="text/html"), asked())
         assert got.headers["content-type"] == "video/mp4"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import ApiError
-from proxy.sniff import HEAD, OCTETS, disposition, extension, sniff, told, type_of
+from proxy.sniff import HEAD, OCTETS, disposition, extension, received, sniff, told, type_of
 
 BITMAP = b"BM" + bytes(12) + (40).to_bytes(4, "little") + bytes(20)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -94,14 +94,25 @@ def test_an_unknown_type_has_an_extension() -> None:
     ],
 )
 def test_the_type_served(said: str | None, head: bytes, known: str | None, served: str) -> None:
-    assert type_of(said, head, known) == served
+    assert type_of(said, head, known) == received(said, head, known) == served
 
 
-@pytest.mark.parametrize("said", ["text/html; charset=utf-8", "application/json"])
-def test_a_page_instead_of_a_file(said: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "head"),
+    [
+        ("text/html; charset=utf-8", b"Sorry"),
+        ("application/json", b'{"error": "gone"}'),
+        ("video/mp4", b"<html>Sorry"),
+        ("application/octet-stream", b"\r\n<!doctype HTML>"),
+        ("text/plain", b"\xef\xbb\xbf<HTML lang=en>"),
+        (None, b"<!DOCTYPE html>\n"),
+    ],
+)
+def test_a_page_instead_of_a_file(said: str | None, head: bytes) -> None:
     with pytest.raises(ApiError) as caught:
-        type_of(said, b"<html>Sorry", "video/mp4")
+        received(said, head, "video/mp4")
     assert (caught.value.status, caught.value.code) == (502, "malformed_response")
+    assert caught.value.retry
 
 
 @pytest.mark.parametrize(

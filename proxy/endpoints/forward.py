@@ -23,7 +23,7 @@ from proxy.redact import Redactor
 from proxy.routing import Ask, Candidate
 from proxy.runtime import Runtime
 from proxy.service import exchange_of
-from proxy.sniff import HEAD, essence, type_of
+from proxy.sniff import HEAD, essence, received
 from proxy.sse import EventStream, begun
 from proxy.wire import read_whole
 from translators.core import Answer, Capability, Translator
@@ -107,7 +107,7 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
             if shape is Shape.AUDIO:
                 size = length_of(upstream)
                 head, rest = await peek(whole(upstream, size), HEAD)
-                headers = {"content-type": type_of(said, head, None)}
+                headers = {"content-type": received(said, head, None)}
                 return Body(rest, stack.pop_all().aclose, headers, size)
         raw = await read_whole(upstream)
     if exchange.tally is not None:

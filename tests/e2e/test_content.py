@@ -134,6 +134,34 @@ def test_a_dead_link_is_content_that_has_expired(
     check("GET", path, 410, answer.json())
 
 
+MP4 = {"content-type": "video/mp4"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"cut": "before"},
+        {"status": 503},
+        {"status": 200, "body": b"", "headers": MP4},
+        {"status": 200, "body": b"<!DOCTYPE html><title>Come back soon</title>", "headers": MP4},
+    ],
+    ids=["cut off", "503", "empty", "a page"],
+)
+def test_what_comes_in_the_place_of_a_video_is_asked_for_again(
+    proxy: Proxy, gateways: Sandbox, fault: dict[str, Any]
+) -> None:
+    """That costs nothing: the SDK does so by itself, and has the video."""
+    with finished(proxy) as (http, path), proxy.sdk(max_retries=1) as client:
+        gateways["onysoft"].fault("file", **fault)
+        answer = http.get(path)
+        assert answer.status_code == 502
+        assert "x-should-retry" not in answer.headers
+        check("GET", path, 502, answer.json())
+        gateways["onysoft"].fault("file", **fault)
+        video = client.videos.download_content(path.split("/")[3])
+        assert video.read()[4:8] == b"ftyp"
+
+
 def test_a_kept_file_outlives_its_gateway(large: Sandbox, tmp_path: Path) -> None:
     config = config_for(large, media={"keep": True})
     with proxy_in_thread(tmp_path, config) as proxy, finished(proxy) as (http, path):

@@ -192,9 +192,12 @@ def test_a_fetch_that_fails_is_repeated(gateways: Sandbox, tmp_path: Path) -> No
     double = gateways["aigate.shop"]
     double.fault("file", status=503)
     double.fault("file", cut="after")
+    double.fault(
+        "file", status=200, body="<html>Soon</html>", headers={"content-type": "video/mp4"}
+    )
     with keeping(gateways, tmp_path, "auto") as (_, http):
         job = made(http)
-        assert len(double.seen("file")) == 3
+        assert len(double.seen("file")) == 4
         dead(double)
         assert whole(http, job["id"])[4:8] == b"ftyp"
     assert len(files(tmp_path)) == 1
