@@ -239,7 +239,7 @@ def test_the_health_check_checks_health(stages: Any, shared: Proxy) -> None:
         code = command[2].replace("127.0.0.1:8080", url)
         run = [sys.executable, "-S", "-c", code]
         return subprocess.run(
-            run, capture_output=True, env={"no_proxy": "*"}, check=False
+            run, capture_output=True, env={"HTTP_PROXY": "http://127.0.0.1:1"}, check=False
         ).returncode
 
     assert status(f"127.0.0.1:{port}") == 0
