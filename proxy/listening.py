@@ -1,12 +1,16 @@
-"""The socket that is listened on, and its address."""
+"""The socket that is listened on, its address, and how many connections there may be."""
 
+import contextlib
+import resource
 import socket
+from typing import Final
 
 from proxy.addresses import authority
 from proxy.config import ConfigError
 from proxy.probes import probe
 
 BACKLOG = 4096
+_MANY: Final = 1 << 16  # open files: what one core can serve is far below
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -29,6 +33,20 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigError([f"{url_of(host, port)} cannot be listened on: {exc}"]) from exc
     listener.set_inheritable(True)
     return listener
+
+
+def many() -> None:
+    """Let this process, and those that it starts, have as many connections open as the system allows them.
+
+    Shells, and by now containers, begin with 1024 whatever that is: 500 streams, and no gateway can be reached.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MANY if hard == resource.RLIM_INFINITY else min(hard, _MANY)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # it is forbidden here, or not so many for one process
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def url_of(host: str, port: int) -> str:

@@ -21,7 +21,7 @@ from proxy import logs, memory, preflight, siblings
 from proxy.app import make_app
 from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
-from proxy.listening import BACKLOG
+from proxy.listening import BACKLOG, many
 from proxy.redact import Redactor
 from proxy.reloads import TICK, Settings, attend, patience
 from proxy.service import Service
@@ -86,6 +86,7 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> 
     served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()
+    many()
     settings = Settings(
         "proxy.serve:worker",
         factory=True,

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body
 from tests.eventually import eventually
-from tests.harness import Proxy, config_for, proxy_in_thread
+from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread
 
 KEY = "sk-web-123456"
 LOGIN = f"Authorization: Bearer {KEY}\r\n"
@@ -230,3 +231,29 @@ def test_headers_without_an_end(keyed: Proxy) -> None:
             for _ in range(10_000):  # 10 MB
                 client.sendall(b"X-A: " + b"b" * 1000 + b"\r\n")
             raise AssertionError("ten megabytes of headers were taken")
+
+
+class Narrow(ProxyProcess):
+    """As shells and containers start a process: with few open files, where more are allowed."""
+
+    entry = (
+        "-c",
+        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (100, 400)); from proxy.cli import main; main()",
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_as_many_connections_as_the_system_allows(
+    gateways: Sandbox, tmp_path: Path, workers: int
+) -> None:
+    """Of several workers each may have so many; here they are no more than one has."""
+    with (
+        Narrow(tmp_path, config_for(gateways), workers=workers) as proxy,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(250):
+            stack.enter_context(connected(proxy))
+        with proxy.http(timeout=5) as http:
+            for _ in range(4):
+                asked = http.post(CHAT, json=body("chat-openai"), headers={"connection": "close"})
+                assert asked.status_code == 200, asked.text
