@@ -5,7 +5,7 @@ by all workers, and its entries are all the state there is:
 
     k_<random>.mp4           a kept result; the oldest go first when they exceed `max_bytes`, but those that
                              no client has been given yet are spared for a while (room.py)
-    u_<random>.png           a client's upload; stays until it is removed
+    u_<random>.png           a client's upload; stays until it is removed with its job, or forgotten
     public/u_<random>.png    a mark: this upload may be fetched by whoever knows its name
     .<random>.part           being written; thrown away when its writer has died
 """
@@ -109,6 +109,10 @@ class Media:
     async def tidy(self) -> None:
         """Remove what was spared beyond `max_bytes`, as far as it need not be spared any longer."""
         await on_disk(self._room.tidy)
+
+    async def forget(self, before: float) -> None:
+        """Remove uploads that were stored before that time (Unix seconds)."""
+        await on_disk(self._room.forget, before)
 
     async def publish(self, name: str) -> None:
         """Let a stored file be fetched at /media/{name}: from every worker, and after a restart."""

@@ -65,6 +65,17 @@ class Room:
             if self._over and self._folder.is_dir():
                 self._look()
 
+    def forget(self, before: float) -> None:
+        """Remove the uploads (`u_…`) that were stored before that time (Unix seconds), and their marks."""
+        if not self._folder.is_dir():
+            return
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                # Gone already where another worker has removed it.
+                with suppress(FileNotFoundError):
+                    if entry.name.startswith("u_") and entry.stat().st_mtime < before:
+                        unlink([self._public / entry.name, Path(entry.path)])
+
     def _look(self, newest: str = "") -> None:
         free = self._most - sum(status.st_size for _, status in self._kept(clean=True))
         if free < 0:

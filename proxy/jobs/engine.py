@@ -17,6 +17,7 @@ from proxy.store.money import Budget
 
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
 _PURGE = 60.0
+_FORGET = 6 * 3600.0  # seconds: that looks at every file
 
 
 class Jobs:
@@ -57,6 +58,7 @@ class Jobs:
                 self._every(lambda: _PURGE, self._upkeep.purge),
                 self._every(worker.media.writable.pause, worker.media.writable.look),
                 self._every(lambda: _PURGE, self._upkeep.prune),
+                self._every(lambda: _FORGET, self._upkeep.forget),
             )
         ]
 

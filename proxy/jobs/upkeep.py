@@ -15,6 +15,8 @@ _AGAIN = 0.1  # seconds between attempts to take a job back
 _GRACE = 0.5  # of a lease
 _LAST_POLL = 3.0  # leases: one of a worker that is gone, and a poll that hangs, twice
 _STEP = 0.05  # of a lease: by so much the clocks differ at once only where one was set
+# Seconds that the proxy may have been away before a job could end, for its uploads to be sure to be there still.
+_AWAY = 30 * 86_400.0
 _MOST = 10_000  # jobs to take back: the others are orphans like any
 _LAST = 1.0  # seconds that taking jobs back may last when the proxy stops
 
@@ -137,6 +139,13 @@ class Upkeep:
             if names:
                 await self._worker.media.remove(names)
         await self._worker.media.tidy()
+
+    async def forget(self) -> None:
+        """Remove uploads that are older than those of any job. Whoever stored one, or was to remove it with its
+        job, may have been killed, or met a disk that refused: then no job names it."""
+        jobs = self._worker.config.jobs
+        oldest = jobs.timeout + jobs.retention + _AWAY
+        await self._worker.media.forget(self._wall() - oldest)
 
     async def prune(self) -> None:
         """Forget what is kept beside jobs and of no use any more."""

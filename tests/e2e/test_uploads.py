@@ -1,6 +1,8 @@
 """Files that come with an order: lent to gateways by URL where they want one, else sent along."""
 
 import base64
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +113,21 @@ def test_options_may_come_as_one_json_string(proxy: Proxy, gateways: Sandbox) ->
     with proxy.http() as http:
         http.post("/v1/videos", files={name: (None, v) for name, v in form.items()})
     assert gateways["aigate.shop"].submits[0].body["provider_options"] == {"cfg_scale": 0.5}
+
+
+def test_uploads_that_no_job_names_do_not_stay_for_ever(gateways: Sandbox, tmp_path: Path) -> None:
+    """A proxy was killed before it had stored their job, or when it had just forgotten it."""
+    old, young = (tmp_path / "media" / f"u_{letter * 32}.png" for letter in "ab")
+    mark = tmp_path / "media" / "public" / old.name
+    mark.parent.mkdir(parents=True)
+    for one in (old, young, mark):
+        one.write_bytes(PNG)
+    long_ago = time.time() - 40 * 24 * 3600  # a week of retention, and a month that it was away
+    os.utime(old, (long_ago, long_ago))
+    with proxy_in_thread(tmp_path, config_for(gateways)):
+        assert eventually(lambda: not old.exists())
+        assert not mark.exists()
+        assert young.exists()
 
 
 def test_uploads_stay_for_a_remix_and_no_longer_than_the_job(
