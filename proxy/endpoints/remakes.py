@@ -89,11 +89,12 @@ async def source_of(request: Request, value: Any) -> tuple[Any, Job | None]:
 
 
 async def _result(request: Request, job: Job) -> Source:
-    """A job's video: its link where everybody may open it, its bytes otherwise."""
+    """A job's video: its link where everybody may open and see it, its bytes otherwise."""
     service = exchange_of(request).service
     asset = found.result(job)
     url = asset.get("url")
-    if url and "file" not in asset and not asset.get("auth"):
+    open_to_all = not asset.get("auth") and not service.runtime.redactor.holds(url or "")
+    if url and "file" not in asset and open_to_all:
         return Source(url=url)
     account = service.runtime.accounts.get(job.provider)
     data, mime = await service.media.load(service.runtime.driver, asset, account, _LARGEST)

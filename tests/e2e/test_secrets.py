@@ -1,5 +1,6 @@
 """No answer, header, log line or metric holds a key, whatever a gateway echoes."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, PASSING, ROWS, body, chunks_of, said
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
+from tests.wire import CLIP, ended
 
 CLIENT = "sk-client/canary+1"
 HOOK = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
@@ -205,6 +207,28 @@ def test_a_result_s_url_that_holds_the_key(
         made = client.post("/v1/videos", json={"model": "kling", "prompt": "A cat"}).json()["id"]
         for path in ("", "/content"):
             clean_answer(client.get(f"/v1/videos/{made}{path}"), canaries)
+
+
+@pytest.mark.parametrize("path", ["edits", "{id}/remix"])
+def test_a_video_s_url_that_holds_the_key_is_not_for_another_gateway(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str], path: str
+) -> None:
+    """It is given the video instead."""
+    ours, other = gateways["apiin.one"], gateways["aigate.shop"]
+    link = f"{ours.origin}/files/none/0.mp4?key={quote(ours.key, safe='')}"
+    task = {"task_id": "t", "status": "SUCCESS", "response": [link]}
+    ours.fault("poll", status=200, body={"code": 200, "message": "success", "data": task})
+    ours.fault("file", status=200, body=CLIP, headers={"content-type": "video/mp4"})
+    with proxy.http() as client:
+        made = client.post("/v1/videos", json={"model": "kling", "prompt": "A cat"}).json()["id"]
+        ended(client, made)
+        asked = {"model": "kling-shop", "prompt": "A dog", "video": {"id": made}}
+        if "remix" in path:
+            del asked["video"]
+        answer = client.post(f"/v1/videos/{path.format(id=made)}", json=asked)
+        assert clean_answer(answer, canaries).status_code == 200, answer.text
+    clean(str(other.submits[-1].body), canaries)
+    assert base64.b64encode(CLIP).decode() in str(other.submits[-1].body)
 
 
 def test_a_client_that_knows_a_key_is_not_told_it_back(
