@@ -87,8 +87,12 @@ class Notifier:
             self._left(places)
         told = 200 <= status < 300 or status == 410  # gone: it wants to hear no more
         again = None
+        if status and not told:
+            log.warning("webhook of %s: it was answered with status %d", job.id, status)
         if not told and job.notifications < len(_WAITS):
             again = time.time() + _WAITS[job.notifications]
+        elif not told:
+            log.warning("webhook of %s: it is given up", job.id)
         await self._worker.change(due.job_id, transitions.notified(again=again))
 
     async def _called(

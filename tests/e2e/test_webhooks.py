@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from proxy.sandbox import Sandbox
+from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread, write
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -93,6 +94,22 @@ def test_a_call_that_fails_is_repeated_with_the_same_id(
     for _ in range(3):
         assert receiver.called.acquire(timeout=10)
     assert len({headers["webhook-id"] for headers, _ in receiver.calls}) == 1
+
+
+def test_the_log_tells_why_nobody_is_told(
+    hooked: Proxy, receiver: Receiver, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.jobs.notify._WAITS", (0.01,))
+    receiver.statuses = [401, 302]
+    with hooked.sdk() as client:
+        asked = {"webhook_url": receiver.url}
+        job = client.videos.create(model="sora-2", prompt="A cat", extra_body=asked).id
+    lines = [
+        f"anygate.webhooks: webhook of {job}: it was answered with status 401",
+        f"anygate.webhooks: webhook of {job}: it was answered with status 302",
+        f"anygate.webhooks: webhook of {job}: it is given up",
+    ]
+    eventually(lambda: [one for one in logged if one.startswith("anygate.webhooks")] == lines)
 
 
 def test_a_job_is_told_of_whose_provider_is_removed(
