@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from proxy import keys, preflight, report
 from proxy import serve as serving
+from proxy.addresses import is_loopback
 from proxy.commands import add_to
 from proxy.config import Config, ConfigError
 from proxy.explain import explained
@@ -179,9 +181,15 @@ def _announce(config: Config, url: str) -> None:
         place = unkeyed(provider.base_url)
         table.add_row(f"provider {name}", f"{provider.translator} at {place}")
     table.add_row("store", config.store_shown())
-    table.add_row("keys", ", ".join(k.name for k in config.keys) if config.keys else "none: open")
+    table.add_row("keys", ", ".join(k.name for k in config.keys or ()) or _open_to(config))
     _print(table)
     sys.stdout.flush()
+
+
+def _open_to(config: Config) -> str:
+    url = config.server.public_url
+    beyond = url and not is_loopback(urlsplit(url).hostname or "")
+    return f"none: open, also to whoever reaches {url}" if beyond else "none: open"
 
 
 def _print(table: Table) -> None:

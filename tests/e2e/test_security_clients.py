@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -257,3 +258,25 @@ def test_as_many_connections_as_the_system_allows(
             for _ in range(4):
                 asked = http.post(CHAT, json=body("chat-openai"), headers={"connection": "close"})
                 assert asked.status_code == 200, asked.text
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ({}, "none: open"),
+        ({"public_url": "http://127.0.0.1:1"}, "none: open"),
+        (
+            {"public_url": "https://ai.example"},
+            "none: open, also to whoever reaches https://ai.example",
+        ),
+    ],
+    ids=["here", "here, too", "everywhere"],
+)
+def test_who_may_spend_without_keys_is_told_at_the_start(
+    gateways: Sandbox, tmp_path: Path, server: dict[str, str], said: str
+) -> None:
+    """A tunnel for uploads leads to the rest as well."""
+    process = ProxyProcess(tmp_path, config_for(gateways, server=server))
+    with process:
+        lines = [re.sub(r" +", " ", one).strip() for one in process.log.read_text().splitlines()]
+    assert f"keys {said}" in lines
