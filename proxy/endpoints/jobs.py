@@ -21,6 +21,7 @@ from proxy.forms import read_params
 from proxy.jobs import transitions
 from proxy.routing import Ask
 from proxy.service import exchange_of
+from proxy.sse import while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Capability, Params
 
@@ -149,7 +150,7 @@ async def content(request: Request) -> Response:
             raise not_found(f"This job has {len(texts)} results.", param="index")
         return Response(texts[index], media_type="text/plain; charset=utf-8")
     asset = found.result(job, variant=request.query_params.get("variant", "video"), index=index)
-    return await found.content(request, job, asset)
+    return await while_connected(request, found.content(request, job, asset))
 
 
 def _shown(request: Request, job: Job) -> Response:

@@ -22,6 +22,7 @@ from proxy.jobs import transitions
 from proxy.jobs.poll import operation_of
 from proxy.routing import Ask, Candidate
 from proxy.service import exchange_of
+from proxy.sse import while_connected
 from proxy.store.base import Job
 from proxy.store.document import SUBMITTING
 from translators.convert import seconds_of, size_of
@@ -102,7 +103,7 @@ async def content(request: Request) -> Response:
     job = await found.job_of(request, _VIDEO)
     note(exchange_of(request), job)
     asset = found.result(job, variant=request.query_params.get("variant", "video"))
-    return await found.content(request, job, asset)
+    return await while_connected(request, found.content(request, job, asset))
 
 
 def shown(request: Request, job: Job) -> Response:

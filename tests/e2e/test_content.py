@@ -162,6 +162,20 @@ def test_what_comes_in_the_place_of_a_video_is_asked_for_again(
         assert video.read()[4:8] == b"ftyp"
 
 
+@pytest.mark.parametrize("kind", ["videos", "jobs"])
+def test_whoever_leaves_takes_the_question_for_the_file_along(
+    proxy: Proxy, gateways: Sandbox, kind: str
+) -> None:
+    """Clients that try again and again would leave one after the other at a server that says nothing."""
+    double = gateways["onysoft"]
+    with finished(proxy) as (http, path):
+        before = len(double.seen("file"))
+        double.fault("file", hang=True)
+        with pytest.raises(httpx.ReadTimeout):
+            http.get(path.replace("videos", kind), timeout=0.3)
+        double.wait(lambda one: one.seen("file")[before].disconnected, timeout=5.0)
+
+
 def test_a_kept_file_outlives_its_gateway(large: Sandbox, tmp_path: Path) -> None:
     config = config_for(large, media={"keep": True})
     with proxy_in_thread(tmp_path, config) as proxy, finished(proxy) as (http, path):
