@@ -43,9 +43,8 @@ def many() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MANY if hard == resource.RLIM_INFINITY else min(hard, _MANY)
     if soft != resource.RLIM_INFINITY and soft < most:
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # it is forbidden here, or not so many for one process
+        # It may be forbidden here, or be too many for one process.
+        with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 

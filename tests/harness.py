@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,13 @@ class Proxy:
     folder: Path
     key: str = "no-key"
     service: Service | None = field(default=None, repr=False)
+    loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+
+    def unfinished(self) -> int:
+        """Jobs that have not ended, of a proxy in a thread of this process."""
+        assert self.service is not None and self.loop is not None
+        counted = asyncio.run_coroutine_threadsafe(self.service.store.counts(), self.loop)
+        return sum(counted.result(5).values())
 
     def http(self, **options: Any) -> httpx.Client:
         return httpx.Client(**self._http(options))
@@ -126,17 +133,23 @@ def proxy_in_thread(
     settings = uvicorn.Config(make_app(service), **settings_for(loaded))
     server = ThreadServer(settings)
     socket = bind("127.0.0.1", 0)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([socket])), name="proxy")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_run, args=(loop, server.serve([socket])), name="proxy")
     thread.start()
     try:
         server.up.wait(10)
         assert server.started, "the proxy did not start"
-        yield Proxy(f"http://127.0.0.1:{socket.getsockname()[1]}", folder, key, service)
+        yield Proxy(f"http://127.0.0.1:{socket.getsockname()[1]}", folder, key, service, loop)
     finally:
         server.should_exit = True
         thread.join(20)
         socket.close()
         assert not thread.is_alive(), "the proxy did not stop"
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work)
 
 
 class ProxyProcess:
