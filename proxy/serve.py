@@ -1,6 +1,7 @@
 """Serving: one process or several on one socket, the sandbox beside them, reloads and signals."""
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -24,7 +25,7 @@ from proxy.http1_server import HttpConnection
 from proxy.listening import BACKLOG, many
 from proxy.redact import Redactor
 from proxy.reloads import TICK, Settings, attend, patience
-from proxy.service import Service
+from proxy.service import STORE_IS_FIXED, Service
 from proxy.store.base import StoreUnavailable
 from translators import TRANSLATORS
 
@@ -55,12 +56,15 @@ class Place:
 
 @dataclass(frozen=True)
 class _Served:
-    """What a worker process serves. `parent`: the process that started it, without which it ends."""
+    """What a worker process serves. `parent`: the process that started it, without which it ends; `store`: a
+    digest of its URL, and `media`: the folder, as all had them at the start."""
 
     config: str
     host: str
     workers: int
     parent: int
+    store: str
+    media: str
 
     def read(self) -> Config:
         """The configuration; raises ConfigError, also where it may not be served here."""
@@ -68,6 +72,15 @@ class _Served:
         found = read(path)
         preflight.allowed(path, found, self.host, self.workers)
         return found
+
+    def read_anew(self) -> Config:
+        """… for a worker that comes later: what a reload leaves to a new start is as the others have it, or half
+        of all requests would not find the jobs and files of the other half."""
+        found = self.read()
+        if _digest(found.store) != self.store:
+            raise ConfigError([STORE_IS_FIXED])
+        media = found.media.model_copy(update={"dir": Path(self.media)})
+        return found.model_copy(update={"media": media})
 
 
 def read(path: Path) -> Config:
@@ -83,7 +96,14 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> 
     preflight.complete(config)
     logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
     preflight.reached(config)
-    served = _Served(str(path.absolute()), place.host, place.workers, os.getpid())
+    served = _Served(
+        str(path.absolute()),
+        place.host,
+        place.workers,
+        os.getpid(),
+        _digest(config.store),
+        str(config.media.dir),
+    )
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()
     many()
@@ -163,9 +183,14 @@ def _first(served: _Served) -> Config:
 
 
 def _usable(served: _Served) -> Config:
-    found = served.read()
+    found = served.read_anew()
     preflight.reached(found)
     return found
+
+
+def _digest(url: str) -> str:
+    """It may hold a password, which is nothing for the environment of a process."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _ignore_hup() -> None:

@@ -23,6 +23,7 @@ from proxy.usage import Usage
 from translators.core import Translator
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a stream gets a comment
+STORE_IS_FIXED = "store: cannot change while serving; start anew"
 # What is read at the start alone.
 _FIXED: Mapping[str, Callable[[Config], object]] = {
     "server.host": lambda config: config.server.host,
@@ -90,7 +91,7 @@ class Service:
             return []
         changed = self.load()
         if changed.store != self.config.store:
-            raise ConfigError(["store: cannot change while serving; start anew"])
+            raise ConfigError([STORE_IS_FIXED])
         self.runtime = self._build(changed, self.runtime)
         self.jobs.use(self.runtime)
         self.config = changed

@@ -136,6 +136,25 @@ def test_a_new_worker_waits_for_the_store(gateways: Sandbox, tmp_path: Path) -> 
         assert is_running(pid)
 
 
+def test_a_new_worker_has_the_others_store_and_folder(gateways: Sandbox, tmp_path: Path) -> None:
+    """What only a new start puts in force is the same in all: each finds the jobs and files of the others."""
+    process = ProxyProcess(tmp_path, config_for(gateways), workers=2)
+    moved = {"media": {"dir": "elsewhere"}, **NEW}
+    order = {"model": "openai/gpt-image-1", "prompt": "A cat"}  # whose bytes come in the answer
+    with process as proxy:
+        elsewhere = config_for(gateways, store="sqlite:other.db", **moved)
+        _with_a_successor_that_waits(process, lambda: write(tmp_path, elsewhere))
+        with proxy.http() as http:
+            place = "/v1/jobs/" + http.post("/v1/jobs/image", json=order).json()["id"]
+            eventually(lambda: http.get(place).json()["status"] == "completed")
+        write(tmp_path, config_for(gateways, **moved))
+        eventually(lambda: both(process))
+        eventually(lambda: everywhere(proxy, "new"))
+        for _ in range(10):
+            with proxy.http(headers={"connection": "close"}) as http:
+                assert http.get(f"{place}/content").status_code == 200
+
+
 def _with_a_bad_file(process: ProxyProcess) -> int:
     """One worker killed, its successor waiting; the supervisor's id."""
     return _with_a_successor_that_waits(
