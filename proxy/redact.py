@@ -10,10 +10,17 @@ SHORTEST = 6  # characters of a secret: shorter ones ("none") would garble what 
 
 
 class Redactor:
-    """Replaces every known secret, plain or percent-encoded, wherever it stands in a text."""
+    """Replaces every known secret, plain or percent-encoded, wherever it stands in a text.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
+    `before`: one that this replaces, whose secrets stay: what was asked with them may still be answered.
+    """
+
+    def __init__(self, secrets: Iterable[str], before: "Redactor | None" = None) -> None:
+        known = () if before is None else before._secrets
+        self._secrets: frozenset[str] = frozenset(secrets).union(known)
+        forms = {
+            form for secret in self._secrets if secret for form in (secret, quote(secret, safe=""))
+        }
         # The longest first: a key may begin with another.
         ordered = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None

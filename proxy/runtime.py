@@ -80,6 +80,6 @@ def build(
         ),
         router=Router(config, accounts),
         gate=Gate(config),
-        redactor=Redactor(config.secrets()),
+        redactor=Redactor(config.secrets(), before.redactor if before else None),
         transports=transports,
     )

@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +15,7 @@ from proxy.edge import Edge, Served
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, PASSING, ROWS, body, chunks_of, said
 from tests.eventually import eventually
-from tests.harness import Proxy, config_for, proxy_in_thread
+from tests.harness import Proxy, config_for, proxy_in_thread, write
 from tests.wire import CLIP, ended
 
 CLIENT = "sk-client/canary+1"
@@ -189,6 +191,37 @@ def test_a_refused_job_that_holds_the_key(
             asked = {"model": model, "prompt": "A cat"}
             clean_answer(client.post("/v1/videos", json=asked), canaries)
         clean_answer(client.get("/v1/videos"), canaries)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "asked"),
+    [
+        ("/v1/videos", "submit", {"model": "sora-2", "prompt": "A cat"}),
+        ("/v1/embeddings", "embeddings", {"model": "openai/text", "input": "A cat"}),
+    ],
+    ids=["job", "pass-through"],
+)
+def test_an_answer_that_holds_a_key_of_before_a_reload(
+    gateways: Sandbox, tmp_path: Path, path: str, kind: str, asked: dict[str, str]
+) -> None:
+    """Why keys are changed: the gateway refuses the old one, and may say so when it is forgotten here."""
+    row, known = ("onysoft" if kind == "submit" else "openai"), "sk-of-before-the-reload"
+    with proxy_in_thread(
+        tmp_path, config_for(gateways, providers={row: {"api_key": known}})
+    ) as proxy:
+        assert proxy.service is not None
+        gateways[row].fault(kind, hang=True, **echoes(known)["refusal"])
+        with ThreadPoolExecutor(1) as thread, proxy.http() as client:
+            answer = thread.submit(client.post, path, json=asked)
+            gateways[row].wait(lambda double: double.seen(kind))
+            write(tmp_path, config_for(gateways))
+            for _ in range(2):
+                proxy.service.reload()
+            gateways[row].release()
+            told = answer.result().text
+            told += client.get("/v1/videos").text
+    assert "Bad key [redacted]" in told
+    assert known not in told
 
 
 def test_a_result_s_url_that_holds_the_key(
