@@ -140,6 +140,7 @@ class Jobs:
 
     async def _renew(self) -> None:
         worker = self._worker
+        worker.renewing()
         sent = worker.sending.values()
         held = [(job.id, index) for job in sent for index in range(len(job.tasks))]
         if held:

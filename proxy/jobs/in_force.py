@@ -12,12 +12,22 @@ log = logging.getLogger("anygate.jobs")
 class InForce:
     """What a job engine works by, until the configuration is another one.
 
-    `lease`: seconds that a submit or a poll may go without its worker's sign of life; `longest`: seconds that a
-    task waits for a poll at most.
+    `lease`: seconds that a submit or a poll may go without its worker's sign of life.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self.use(runtime)
+        self.renewing()
+
+    def renewing(self) -> None:
+        """The signs of life are given now. Only then does another lease hold: whoever gives them has slept for a
+        quarter of the one before, within which a shorter one would have run out."""
+        self.lease = self.config.jobs.lease
+
+    @property
+    def longest(self) -> float:
+        """Seconds that a task waits for a poll at most. The clocks of workers may differ by a part of a lease."""
+        return longest_pause(self.config) + self.lease
 
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
@@ -25,9 +35,6 @@ class InForce:
         self.accounts = runtime.accounts
         self.driver = runtime.driver
         self.redactor = runtime.redactor
-        self.lease = runtime.config.jobs.lease
-        # The clocks of workers may differ by a part of a lease.
-        self.longest = longest_pause(runtime.config) + self.lease
 
     def report(self, exc: BaseException, doing: str) -> None:
         """Our own fault, in the log alone."""

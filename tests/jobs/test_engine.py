@@ -79,6 +79,18 @@ async def test_a_live_submit_is_no_orphan_to_another_worker(
     assert len(gateways["onysoft"].submits) == 1
 
 
+async def test_a_live_submit_is_no_orphan_after_a_reload_that_shortens_leases(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Its worker has just looked after its leases, and does so again when a quarter of a long one has passed."""
+    one = await workers(jobs={"lease": 20})
+    other = await workers()
+    one.jobs.use(other.service.runtime)
+    gateways["onysoft"].fault("submit", late=1.8)
+    done = await one.ended(await one.order("sora-2"))
+    assert done.status == "completed", done.error
+
+
 async def test_a_worker_that_could_not_renew_does_not_give_up_its_own(
     workers: Workers, gateways: Sandbox
 ) -> None:
