@@ -67,10 +67,11 @@ class _Served:
     media: str
 
     def read(self) -> Config:
-        """The configuration; raises ConfigError, also where it may not be served here."""
+        """The configuration; raises ConfigError, also where it may not or cannot be served here."""
         path = Path(self.config)
         found = read(path)
         preflight.allowed(path, found, self.host, self.workers)
+        preflight.complete(found)
         return found
 
     def read_anew(self) -> Config:

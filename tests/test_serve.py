@@ -1,13 +1,16 @@
-"""How the processes of `anygate serve` end."""
+"""How the processes of `anygate serve` begin and end."""
 
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from proxy.serve import _Workers
+from proxy.config import ConfigError
+from proxy.serve import _Served, _Workers
 
 
 class Ended:
@@ -47,3 +50,18 @@ def test_a_stop_is_none(workers: Any) -> None:
     workers.handle_term()
     workers.keep_subprocess_alive()
     assert not workers.failed
+
+
+def test_a_file_that_is_read_again_is_asked_for_what_a_start_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a reload takes it, and a worker that comes in place of another ends as it begins, again and again."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "server: {traces: true}\n"
+        "providers: {local: {translator: openai, api_key: none, base_url: http://127.0.0.1:9/v1}}\n"
+    )
+    served = _Served(str(path), "127.0.0.1", workers=1, parent=0, store="", media="")
+    with pytest.raises(ConfigError, match=r"pip install 'anygate\[otel\]'"):
+        served.read()
