@@ -19,6 +19,8 @@ log = logging.getLogger("anygate")
 
 TICK: Final = 1.0  # seconds between looks at the configuration's file and at the parent process
 
+Stamp = tuple[int, int] | None
+
 
 class Settings(uvicorn.Config):
     """uvicorn's own; those that this process is served by are at hand, since a reload changes one of them."""
@@ -35,23 +37,24 @@ def patience(config: Config) -> int:
     return max(1, math.ceil(config.jobs.drain))
 
 
-async def attend(service: Service, file: str, parent: int) -> None:
-    """Reload on SIGHUP or a change of the file, and end when the process that started us is gone."""
+async def attend(service: Service, path: Path, parent: int, seen: Stamp) -> None:
+    """Reload on SIGHUP or a change of the file, and end when the process that started us is gone.
+
+    `seen`: the file's stamp before it was read for the start, which may have waited for the store since.
+    """
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
     with contextlib.suppress(ValueError, RuntimeError):  # not the main thread: no signals there
         loop.add_signal_handler(signal.SIGHUP, changed.set)
     log.info("process %d is ready", os.getpid())
     watched = parent != os.getpid()
-    path = Path(file)
-    seen = _stamp(path)
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TICK):
                 await changed.wait()
-        if changed.is_set() or _stamp(path) != seen:
+        if changed.is_set() or stamp(path) != seen:
             changed.clear()
-            seen = _stamp(path)
+            seen = stamp(path)
             _reload(service)
         if watched and os.getppid() != parent:
             signal.raise_signal(signal.SIGTERM)
@@ -74,7 +77,7 @@ def _reload(service: Service) -> None:
             log.warning("a new start is needed for: %s", ", ".join(waiting))
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def stamp(path: Path) -> Stamp:
     """What tells that a file, or the .env beside it, has changed."""
     try:
         stat = path.stat()

@@ -24,7 +24,7 @@ from proxy.config import Config, ConfigError, load
 from proxy.http1_server import HttpConnection
 from proxy.listening import BACKLOG, many
 from proxy.redact import Redactor
-from proxy.reloads import TICK, Settings, attend, patience
+from proxy.reloads import TICK, Settings, attend, patience, stamp
 from proxy.service import STORE_IS_FIXED, Service
 from proxy.store.base import StoreUnavailable
 from translators import TRANSLATORS
@@ -155,10 +155,12 @@ def worker() -> ASGIApp:
     _ignore_hup()
     logs.to_stderr()
     served = _Served(**json.loads(os.environ[_SERVED]))
+    path = Path(served.config)
+    seen = stamp(path)
     service = Service(_first(served), TRANSLATORS, load=served.read, siblings=siblings.mine())
     logs.to_stderr(service.config.server.log_level, service.runtime.redactor)
     memory.settle()
-    return make_app(service, background=lambda: attend(service, served.config, served.parent))
+    return make_app(service, background=lambda: attend(service, path, served.parent, seen))
 
 
 def _first(served: _Served) -> Config:

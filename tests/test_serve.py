@@ -1,5 +1,7 @@
 """How the processes of `anygate serve` begin and end."""
 
+import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import pytest
 import uvicorn
 
 from proxy.config import ConfigError
+from proxy.reloads import attend, stamp
 from proxy.serve import _Served, _Workers
 
 
@@ -65,3 +68,25 @@ def test_a_file_that_is_read_again_is_asked_for_what_a_start_needs(
     served = _Served(str(path), "127.0.0.1", workers=1, parent=0, store="", media="")
     with pytest.raises(ConfigError, match=r"pip install 'anygate\[otel\]'"):
         served.read()
+
+
+async def test_a_change_since_the_file_was_read_for_the_start_is_noticed(tmp_path: Path) -> None:
+    """A start may wait for the store meanwhile, and whoever edits the file does not know."""
+    path = tmp_path / "config.yaml"
+    path.write_text("models: {}\n")
+    seen = stamp(path)
+    path.write_text("models: {new: local/m}\n")
+    os.utime(path, ns=(0, 0))
+    read = asyncio.Event()
+
+    class Started:
+        def reload(self) -> list[str]:
+            read.set()
+            raise ConfigError(["only looking"])
+
+    service: Any = Started()
+    attending = asyncio.create_task(attend(service, path, os.getpid(), seen))
+    async with asyncio.timeout(10):
+        await read.wait()
+    attending.cancel()
+    await asyncio.gather(attending, return_exceptions=True)
