@@ -25,10 +25,9 @@ from proxy.store.ids import new_id
 from proxy.store.money import OverBudget
 from translators.core import JSON, Params
 from translators.errors import TranslationError, UnsupportedEndpoint
-from translators.files import reference_name, source_of
+from translators.files import reference_name
 
 _LONG_TEXT = 65_536  # bytes of a parameter that a job does not keep: a conversation, say
-_INLINE = 2_048  # characters of a data URL that a job keeps as a file instead
 
 
 @dataclass(slots=True)
@@ -212,18 +211,10 @@ def _shown(params: Params) -> JSON:
 
 async def _kept(wish: Wish, files: Uploads) -> JSON:
     """The request as a job stores it that may be remixed: enough to make it again."""
-    params = {name: _as_source(value) for name, value in wish.ask.params.items()}
-    kept: JSON = await files.frozen(params)
+    kept: JSON = await files.frozen(wish.ask.params)
     if wish.ask.options:
         kept["provider_options"] = await files.frozen(wish.ask.options)
     return kept
-
-
-def _as_source(value: Any) -> Any:
-    """A long data URL is kept as the file that it is."""
-    if isinstance(value, str) and value.startswith("data:") and len(value) > _INLINE:
-        return source_of(value, "input_reference")
-    return value
 
 
 def _asked(wish: Wish) -> dict[str, str]:

@@ -10,10 +10,12 @@ from proxy.errors import INVALID, ApiError, GatewayDown
 from proxy.links import download
 from proxy.media import Media
 from translators.core import FormText, Hosted, Source
-from translators.files import PLAIN
+from translators.errors import UnsupportedValue
+from translators.files import PLAIN, data_uri, source_of
 
 _LARGEST = 64 << 20  # bytes of a file that is fetched for a gateway which takes no URLs
 _LONGEST = 60.0  # seconds for one
+_INLINE = 2_048  # characters of a data URL that a job keeps as it is
 # What a native body may hold as it is, besides dicts and lists.
 _SENT_SO = (str, int, float, type(None))
 
@@ -112,19 +114,36 @@ class Uploads:
         return self.fetched[url]
 
     async def frozen(self, value: Any) -> Any:
-        """Parameters as a job stores them: files by name."""
+        """Parameters as a job stores them: files by name, as which long data URLs are kept, too. A job is read and
+        written as a whole, for each poll and in lists."""
+        if _is_long(value):
+            return await self._data(value)
         if isinstance(value, Source):
             if value.url is not None:
                 return {"$url": value.url}
             return {"$file": await self.name(value), "mime": value.mime}
         if isinstance(value, Mapping):
             return {
-                str(key): one if type(one) in PLAIN else await self.frozen(one)
+                str(key): one
+                if type(one) in PLAIN and not _is_long(one)
+                else await self.frozen(one)
                 for key, one in value.items()
             }
         if isinstance(value, list | tuple):
             return [await self.frozen(one) for one in value]
         return str(value) if isinstance(value, FormText) else value
+
+    async def _data(self, url: str) -> Any:
+        try:
+            source = source_of(url, "")
+        except UnsupportedValue:  # it only looks like one
+            return str(url)
+        return {"$data": await self.name(source), "mime": source.mime}
+
+
+def _is_long(value: Any) -> bool:
+    """Whether it is a data URL that a job keeps as a file."""
+    return isinstance(value, str) and len(value) > _INLINE and value.startswith("data:")
 
 
 async def thawed(value: Any, media: Media) -> Any:
@@ -132,9 +151,10 @@ async def thawed(value: Any, media: Media) -> Any:
     if isinstance(value, Mapping):
         if "$url" in value:
             return Source(url=value["$url"])
-        if "$file" in value:
-            data = await media.read(value["$file"])
-            return Source(data=data, mime=value["mime"])
+        if "$file" in value or "$data" in value:
+            data = await media.read(value.get("$file") or value["$data"])
+            source = Source(data=data, mime=value["mime"])
+            return source if "$file" in value else data_uri(source)
         return {key: await thawed(one, media) for key, one in value.items()}
     if isinstance(value, list):
         return [await thawed(one, media) for one in value]

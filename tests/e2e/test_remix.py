@@ -1,6 +1,7 @@
 """/v1/videos/{id}/remix: the video as a source where the model takes one, else its order with a new prompt."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -10,6 +11,7 @@ from proxy.sandbox import Sandbox
 from tests.chatting import refused
 from tests.harness import Proxy
 from tests.openapi import check
+from tests.processes import stored
 from tests.wire import CLIP, FACE, PNG, VIDEO, A, B, ended, png, posted, sent
 
 SHOP, MODEL = "aigate-shop/klingai/kling-v3.0-t2v", "klingai/kling-v3.0-t2v"
@@ -112,6 +114,30 @@ def test_its_uploads_are_used_again(public: Proxy, gateways: Sandbox) -> None:
     assert [one.body["image_url"] for one in gateways["onysoft"].submits] == [inline] * 2
     for name in ("ai-gate.one", "apiin.one"):
         assert [one.data for one in gateways[name].fetched] == [PNG] * 2
+
+
+SHAPES: dict[str, Callable[[str], Any]] = {
+    "a URL": str,
+    "an object": lambda url: {"image_url": url},
+    "a list": lambda url: [url],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_picture_as_a_data_url_is_no_part_of_what_is_stored(
+    public: Proxy, gateways: Sandbox, shape: str
+) -> None:
+    """In whatever shape it comes: a job is read and written as a whole, by each poll and each list."""
+    large = "data:image/png;base64," + base64.b64encode(PNG + bytes(100_000)).decode()
+    order = {"model": "onysoft/kling-2.6", "prompt": "data: " + "A cat " * 400}  # words, if many
+    with public.http() as http:
+        job = posted(http, "/v1/videos", **order, input_reference=SHAPES[shape](large))
+        first = ended(http, job.json()["id"])
+        posted(http, f"/v1/videos/{first['id']}/remix", prompt="A dog")
+    assert max(len(one.encode()) for one in stored(public.folder)) < 4000
+    said, again = (one.body for one in gateways["onysoft"].submits)
+    assert again == {**said, "prompt": "A dog"}
+    assert large in str(said)
 
 
 def test_what_the_remix_itself_says_wins(public: Proxy, gateways: Sandbox) -> None:
