@@ -40,6 +40,8 @@ class Poller:
         if due.index == NOTIFY:
             return self._notifier.notify(due, job)
         account = self._worker.accounts.get(due.provider)
+        if account is None:
+            self._worker.queue.later(due, 0.0)  # for when a reload brings its provider back
         if job is None or account is None:
             return None
         entry = job.tasks[due.index]

@@ -64,9 +64,11 @@ class Queue(OnLoop):
     def keeps(self, due: Due, seconds: float) -> bool:
         """Whether a task that is due in so many seconds is not left to others meanwhile: its client waits here,
         the rest of the lease is long enough for the poll, and there is room for kept tasks beside the store's.
-        One place alone is the store's: a kept task would only wait for it in vain."""
+        One place alone is the store's: a kept task would only wait for it in vain, as it would for a provider that
+        is configured no more."""
         near = seconds <= self._in_force.lease / 4 and self._waiting.waits(due.job_id)
-        return near and self._most(due.provider) > 1
+        room = due.provider in self._in_force.accounts and self._most(due.provider) > 1
+        return near and room
 
     def keep(self, due: Due) -> None:
         """A task whose lease is ours, and which is due in a moment."""

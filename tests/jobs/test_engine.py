@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -422,6 +423,26 @@ async def test_a_task_that_is_waited_for_here_is_nobody_elses_until_its_lease_en
     assert done is not None and done.status == "completed"
     assert other.store.asked["several"] == 0
     assert gateways["onysoft"].polls()
+
+
+async def test_a_provider_that_comes_back_finds_its_tasks_due(
+    workers: Workers, gateways: Sandbox
+) -> None:
+    """Removed by one reload and there again by the next: nobody waits for the end of a lease."""
+    gateways["onysoft"].ready_after_polls = 10_000
+    engine = await workers(jobs={"lease": 20})
+    job, runtime = await engine.order("sora-2"), engine.service.runtime
+    waiting = asyncio.create_task(engine.jobs.wait(job.id, lambda one: one.ended, 15))
+    await gateways["onysoft"].until(lambda double: double.polls())
+    engine.jobs.use(replace(runtime, accounts={}))
+    end = time.monotonic() + 5
+    while ((await engine.store.next_due(["onysoft"])) or 0.0) > time.time():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+    gateways["onysoft"].finish(str((await engine.now(job)).tasks[0].task_id))
+    engine.jobs.use(runtime)
+    assert (await engine.ended(job)).status == "completed"
+    await waiting
 
 
 async def test_a_worker_that_stops_leaves_what_is_waited_for_there_to_others(
