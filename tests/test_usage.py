@@ -26,7 +26,7 @@ class Book:
 
 
 def exchange(provider: str) -> Exchange:
-    return Exchange(provider=provider, tally=Tally(price=0.1))
+    return Exchange(provider=provider, tally=Tally(price=0.1, asked=True))
 
 
 async def test_what_cannot_be_booked_spoils_nothing_that_follows(logged: list[str]) -> None:

@@ -3,7 +3,7 @@
 from proxy.description.schemas import WHOLE, Schema, between, one_of, pattern, ref, told
 
 _DURATION = pattern(r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$")
-_USD = pattern(r"^[0-9]+(\.[0-9]{1,6})?$")
+_USD = pattern(r"^[0-9]+(\.[0-9]{1,9})?$")
 
 # Name → what its value is, and when it is there.
 _HEADERS: dict[str, tuple[Schema, str]] = {

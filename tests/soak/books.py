@@ -65,7 +65,7 @@ def _ended(job: Job, sandbox: Sandbox) -> Iterator[str]:
     if job.status != ("completed" if good else "failed"):
         yield f"{job.id} is {job.status}, its tasks {[entry.state for entry in job.tasks]}"
     known = [entry.cost for entry in job.tasks if entry.cost is not None]
-    if job.cost != (round(sum(known), 6) if known else None):
+    if job.cost != (round(sum(known), 9) if known else None):
         yield f"{job.id} costs {job.cost}, its tasks {known}"
     double = next(
         d for name, d in sandbox.doubles.items() if name.replace(".", "-") == job.provider
