@@ -1,5 +1,6 @@
 """The `anygate` command, run as a user runs it: what it prints, what it exits with, what it sends."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,14 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from proxy.cli import app
 from proxy.sandbox import Sandbox
 from tests.harness import Proxy, config_for, write
 
 ROOT = Path(__file__).parent.parent
 
 
-def anygate(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+Done = subprocess.CompletedProcess[str]
+
+
+def anygate(*words: str, folder: Path, **environ: str) -> Done:
+    """Within this process, whose second start for every command would take longer than all that it does."""
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(app, words, env={"COLUMNS": "200", **environ})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Done(words, done.exit_code, done.stdout, done.stderr)
+
+
+def started(*words: str, folder: Path, **environ: str) -> Done:
+    """As a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "proxy", *words],
         cwd=folder,
@@ -37,8 +53,8 @@ def test_a_wrong_configuration_ends_with_2_and_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(
         "providers:\n  onysoft: {translator: onysoft, api_key: sk-ony-12345}\nmodels:\n  sora-2: onisoft/sora-2\n"
     )
-    for command in ("serve", "check"):
-        done = anygate(command, folder=tmp_path)
+    for run, command in ((started, "serve"), (started, "check"), (anygate, "check")):
+        done = run(command, folder=tmp_path)
         assert done.returncode == 2
         said = "config.yaml:4: models.sora-2: unknown provider 'onisoft' (did you mean 'onysoft'?)"
         assert done.stderr.strip() == said
@@ -57,14 +73,14 @@ def test_what_must_not_be_served_ends_with_2(
 ) -> None:
     config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
     write(folder, {**config, "store": "memory:"})
-    done = anygate("serve", *words, folder=folder)
+    done = started("serve", *words, folder=folder)
     assert done.returncode == 2
     assert said in done.stderr
 
 
 @pytest.mark.parametrize("port", ["70000", "-1"])
 def test_a_port_that_there_is_not_ends_with_2(folder: Path, port: str) -> None:
-    done = anygate("serve", "--port", port, folder=folder)
+    done = started("serve", "--port", port, folder=folder)
     assert done.returncode == 2
     assert "--port" in done.stderr
     assert "Traceback" not in done.stderr
@@ -77,7 +93,7 @@ def test_a_store_that_there_cannot_be_ends_with_2(
 ) -> None:
     config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
     write(folder, {**config, "store": f"redis://:hunter2secret@127.0.0.1:1/0?{query}"})
-    done = anygate(*words, folder=folder)
+    done = started(*words, folder=folder)
     assert done.returncode == 2
     assert "the store's URL cannot be read" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -88,7 +104,7 @@ def test_a_store_that_there_cannot_be_ends_with_2(
 def test_an_open_proxy_without_keys_ends_with_2(folder: Path, words: tuple[str, ...]) -> None:
     config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
     write(folder, {**config, "server": {"host": "0.0.0.0"}})
-    done = anygate(*words, folder=folder)
+    done = started(*words, folder=folder)
     assert done.returncode == 2
     assert done.stderr.startswith("config.yaml: server.host: 0.0.0.0 is open to the network")
 
@@ -100,7 +116,7 @@ def test_a_store_that_is_away_at_the_start_ends_with_1(
 ) -> None:
     config: dict[str, Any] = json.loads((folder / "config.yaml").read_text())
     write(folder, {**config, "store": store})
-    done = anygate("serve", "--port", "0", "--workers", workers, folder=folder)
+    done = started("serve", "--port", "0", "--workers", workers, folder=folder)
     assert done.returncode == 1
     assert done.stderr.startswith("the store: ")
     assert len(done.stderr.splitlines()) == 1
