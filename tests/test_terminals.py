@@ -13,7 +13,7 @@ import pytest
 from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, body
 from tests.harness import Proxy, ProxyProcess, config_for, proxy_in_thread, write
-from tests.test_commands import anygate
+from tests.test_commands import anygate, started
 
 NOWHERE = "http://127.0.0.1:1"
 CLIENT_KEY = "sk-terminal-123456"
@@ -27,7 +27,7 @@ def test_a_table_in_a_pipe_is_whole(gateways: Sandbox, tmp_path: Path) -> None:
         proxy.http() as http,
     ):
         assert http.post(CHAT, json=body(LONG)).status_code == 200
-    done = anygate("usage", "--by", "day,key,route,provider,kind", folder=tmp_path, COLUMNS="80")
+    done = started("usage", "--by", "day,key,route,provider,kind", folder=tmp_path, COLUMNS="80")
     (line,) = [one for one in done.stdout.splitlines() if LONG in one]
     assert line.split()[-1] == "0.000000"
     assert "…" not in done.stdout
@@ -56,7 +56,7 @@ def test_a_terminal_that_knows_no_arrows(
 
 def test_an_answer_that_the_terminal_cannot_show(proxy: Proxy, tmp_path: Path) -> None:
     asked = ("chat", "Привет, Anygate", "-m", "chat-openai")
-    done = anygate(*asked, folder=tmp_path, ANYGATE_URL=proxy.url, PYTHONIOENCODING="ascii")
+    done = started(*asked, folder=tmp_path, ANYGATE_URL=proxy.url, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "??????, Anygate" in done.stdout
 
@@ -78,7 +78,7 @@ def test_what_is_no_text_is_a_line(proxy: Proxy, tmp_path: Path, words: tuple[st
 def test_a_companys_proxy_knows_nothing_of_this_machine(proxy: Proxy, tmp_path: Path) -> None:
     elsewhere = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NOWHERE)
     unset = dict.fromkeys(("NO_PROXY", "no_proxy"), "")
-    done = anygate("chat", "Hello", folder=tmp_path, ANYGATE_URL=proxy.url, **elsewhere, **unset)
+    done = started("chat", "Hello", folder=tmp_path, ANYGATE_URL=proxy.url, **elsewhere, **unset)
     assert "Hello" in done.stdout, done.stderr
 
 
