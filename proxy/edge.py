@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from proxy.cors import API, READABLE
 from proxy.delivery import deliver
 from proxy.errors import ApiError, Lost, from_down, internal, to_api_error
 from proxy.service import Handled, Service
@@ -89,8 +90,12 @@ class Edge:
         headers = exchange.given = dict(reversed(scope["headers"]))
         gate = self._service.runtime.gate
         gate.check_page(headers)
-        if scope["path"].startswith("/v1/"):
-            exchange.client = gate.client(headers)
+        if scope["path"].startswith(API):
+            if b"origin" in headers:
+                exchange.headers.update(READABLE)
+            # By that nothing is asked for, and a browser sends it without the page's key.
+            if scope["method"] != "OPTIONS":
+                exchange.client = gate.client(headers)
         return exchange.client.rates if scope["method"] == "POST" else None
 
     def _record(self, scope: Scope, exchange: Handled) -> None:

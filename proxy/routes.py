@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from proxy import cors
 from proxy.edge import Served
 from proxy.endpoints import (
     accounts,
@@ -97,6 +98,8 @@ async def _refuse(allowed: Iterable[str], request: Request) -> Response:
         meant = _meant(method, path)
         hint = f"Did you mean {meant}?" if meant else "GET /openapi.json tells what is here."
         raise not_found(f"Unknown request URL: {method} {path[:100]}. {hint}")
+    if cors.is_preflight(request):
+        return cors.allowed(request, allowed)
     names = ", ".join(allowed)
     message = f"{request.method} is not allowed for this path. Allowed: {names}."
     headers = {"allow": names}
