@@ -4,12 +4,12 @@ import contextlib
 import functools
 import gc
 import logging
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import httpx
 import hypothesis
 import pytest
 
@@ -18,8 +18,10 @@ from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread
 from tests.publicly import public_proxy
 
-# Each client of httpx, and so of the SDK, would read all of this machine's certificates: 34 ms.
-httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
+# Each client of httpx, or of httpx2, as newer SDKs have it, would read all of this machine's certificates: 34 ms.
+for _name in {"httpx", "httpx2"} & sys.modules.keys():
+    _make = sys.modules[_name].create_ssl_context
+    sys.modules[f"{_name}._transports.default"].create_ssl_context = functools.cache(_make)
 
 # How long an example takes is the machine's affair; the same ones every time, so that a failure stays.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
