@@ -23,6 +23,7 @@ from proxy.wire import plain_headers, read_whole
 from translators.core import JSON, Answer, Params, from_json
 from translators.errors import MalformedReply
 from translators.framing import encode
+from translators.gathering import gathered
 from translators.looks import completion_fits
 from translators.mending import mend_chunk, mend_completion
 
@@ -51,8 +52,8 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     finally:
         if not streaming:
             await sending.aclose()
-    body = _parsed(answer, raw)
-    if not _fits(candidate, answer, body):
+    body, streamed = _parsed(answer, raw)
+    if streamed or not _fits(candidate, answer, body):
         body = _mended(candidate, Answer(answer.status_code, plain_headers(answer), raw, body))
         raw = orjson.dumps(body)
     if exchange.tally is not None:
@@ -69,14 +70,17 @@ async def _end(relay: Relay, sending: Sending) -> None:
         await sending.aclose()
 
 
-def _parsed(answer: httpx.Response, raw: bytes) -> Any:
-    """The JSON of an answer; None where one that is no success has none. Raises MalformedReply."""
+def _parsed(answer: httpx.Response, raw: bytes) -> tuple[Any, bool]:
+    """The JSON of an answer, and whether it was put together of a stream that nobody asked for; None where one
+    that is no success has none. Raises MalformedReply."""
     try:
-        return from_json(raw)
+        return from_json(raw), False
     except orjson.JSONDecodeError as exc:
-        if answer.status_code < 300:
+        if answer.status_code >= 300:
+            return None, False
+        if (body := gathered(raw)) is None:
             raise MalformedReply("The gateway's answer is not JSON.") from exc
-        return None
+        return body, True
 
 
 def _fits(candidate: Candidate, answer: httpx.Response, body: Any) -> bool:

@@ -118,8 +118,36 @@ def test_an_answer_that_is_an_error_itself(shared: Proxy, gateways: Sandbox, str
     assert refused(answer, 400, "provider_rejected")["message"] == "Too long."
 
 
-def test_a_stream_nobody_asked_for_is_malformed(shared: Proxy, gateways: Sandbox) -> None:
-    gateways["openai"].fault("chat", **raw(chunk("Hi"), chunk(finish="stop"), "[DONE]"))
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_stream_nobody_asked_for_is_put_together(
+    shared: Proxy, gateways: Sandbox, kind: str, stream: bool
+) -> None:
+    """As is one that is called JSON, whoever has asked for it."""
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    events = chunk("Hel"), chunk("lo"), chunk(finish="stop", usage=usage), "[DONE]"
+    gateways["openai"].fault("chat", **{**raw(*events), "headers": {"content-type": kind}})
+    if stream:
+        chunks = chunks_of(fetched(shared, "chat-openai").text)
+        assert (said(chunks), finishes(chunks)) == ("Hello", ["stop"])
+        return
+    with shared.sdk() as client:
+        answer = client.chat.completions.create(**body("chat-openai"))
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("Hello", "stop")
+    assert answer.usage and answer.usage.total_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "code"),
+    [
+        ([chunk("Hi")], 502, "malformed_response"),
+        ([chunk("Hi"), "{"], 502, "malformed_response"),
+        ([chunk("Hi"), '{"error": {"message": "x", "code": 429}}'], 429, "provider_rate_limited"),
+    ],
+)
+def test_a_stream_nobody_asked_for_that_fails(
+    shared: Proxy, gateways: Sandbox, events: list[str], status: int, code: str
+) -> None:
+    gateways["openai"].fault("chat", **raw(*events))
     with shared.http() as client:
-        answer = client.post(CHAT, json=body("chat-openai"))
-    refused(answer, 502, "malformed_response")
+        refused(client.post(CHAT, json=body("chat-openai")), status, code)
