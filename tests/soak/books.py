@@ -33,8 +33,11 @@ def audited(
     for tag, many in known.items():
         if many > 2 or many - again[tag] > 1:
             yield f"{tag} is {many} jobs"
+    of_tag: defaultdict[str, set[str]] = defaultdict(set)
+    for job_id, tag in tags.items():
+        of_tag[tag].add(job_id)
     for tag, asked in ledger.asked.items():
-        if not asked.jobs <= {job for job, its in tags.items() if its == tag}:
+        if not asked.jobs <= of_tag[tag]:
             yield f"{tag} was told of {asked.jobs}"
     for job in jobs:
         yield from _ended(job, sandbox)
