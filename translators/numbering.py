@@ -21,7 +21,8 @@ class Numbering:
         self._choices: dict[int, _Calls] = {}
 
     def numbered(self, chunk: JSON, id: str) -> JSON:
-        """The chunk itself where its calls are right, which is usual; else one with others. `id`: the stream's."""
+        """The chunk itself where its calls are right, which is usual; else one with others. `id`: the stream's;
+        where it is "", calls without an id have none yet."""
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             return chunk
@@ -52,7 +53,7 @@ class _Calls:
         known = len(self.ids)
         index = self._index(piece, None if given < 0 else given, own)
         if len(self.ids) > known and not own:
-            return {**piece, "index": index, "id": f"call_{id}_{index}"}
+            return {**piece, "index": index, "id": f"call_{id}_{index}" if id else None}
         return piece if index == given else {**piece, "index": index}
 
     def _index(self, piece: Mapping[str, Any], given: int | None, id: str) -> int:

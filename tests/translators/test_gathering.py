@@ -7,6 +7,7 @@ import pytest
 
 from translators.errors import MalformedReply
 from translators.gathering import gathered
+from translators.mending import mend_completion
 
 
 def stream(*chunks: Any, done: bool = True) -> bytes:
@@ -72,6 +73,52 @@ def test_calls_of_tools() -> None:
     ]
 
 
+def test_what_is_null_or_empty_until_something_is_said() -> None:
+    call = {"index": 0, "id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    nothing = {"content": "", "tool_calls": None, "function_call": None, "annotations": None}
+    (choice,) = choices(
+        chunk({"role": "assistant", **nothing}),
+        chunk({**nothing, "tool_calls": [{**call, "function": None}]}),
+        chunk({**nothing, "tool_calls": [call], "content": [{"type": "text", "text": "Hi"}]}),
+        chunk({**nothing, "function_call": {"name": "g", "arguments": "{"}}),
+        chunk({**nothing, "function_call": {"name": None, "arguments": "}"}}),
+        chunk(nothing, "tool_calls"),
+    )
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Hi"}],
+        "tool_calls": [{name: value for name, value in call.items() if name != "index"}],
+        "function_call": {"name": "g", "arguments": "{}"},
+        "annotations": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "made"),
+    [
+        ("a", {"text": "b"}, "a"),
+        ("a", [{"text": "b"}], [{"type": "text", "text": "a"}, {"text": "b"}]),
+        ([{"text": "a"}], "b", [{"text": "a"}, {"type": "text", "text": "b"}]),
+    ],
+)
+def test_members_of_two_kinds(first: Any, then: Any, made: Any) -> None:
+    (choice,) = choices(chunk({"content": first}), chunk({"content": then}, "stop"))
+    assert choice["message"] == {"content": made}
+
+
+def test_calls_without_ids_have_those_of_a_whole_answer_s() -> None:
+    call = {"index": 0, "id": "null", "function": {"name": "f", "arguments": "{}"}}
+    answers = [gathered(stream(chunk({"tool_calls": [call]}, "tool_calls"))) for _ in range(2)]
+    ids = []
+    for place, answer in enumerate(answers):
+        assert answer is not None
+        del answer["id"]  # some give none
+        mended = mend_completion(answer, model="m", created=0, id=f"chatcmpl-{place}")
+        ids.append(mended["choices"][0]["message"]["tool_calls"][0]["id"])
+    # A conversation holds the calls of many answers.
+    assert ids == ["call_chatcmpl-0_0", "call_chatcmpl-1_0"]
+
+
 def test_logprobs_of_all_pieces() -> None:
     (choice,) = choices(
         chunk({"content": "a"}, logprobs={"content": [{"token": "a"}], "refusal": None}),
@@ -80,16 +127,31 @@ def test_logprobs_of_all_pieces() -> None:
     assert choice["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}], "refusal": None}
 
 
-def test_a_whole_answer_with_a_stream_s_end() -> None:
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"])
+def test_a_whole_answer_with_a_stream_s_end(between: str) -> None:
     answer = {"id": "c", "choices": [{"index": 0, "message": {"content": "Hi"}}]}
-    found = gathered(json.dumps(answer).encode() + b"\n\ndata: [DONE]\n\n")
-    assert found is not None
-    assert found["choices"][0]["message"] == {"content": "Hi"}
+    assert gathered(f"{json.dumps(answer)}{between}data: [DONE]\n\n".encode()) == answer
 
 
 def test_an_error_midway_is_what_there_is() -> None:
     error = {"error": {"message": "gone", "code": 429}}
     assert gathered(stream(chunk({"content": "Hi"}), error)) == error
+    named = {"type": "error", "message": "gone"}
+    assert gathered(stream(chunk({"content": "Hi"}, "stop"), named)) == {"error": named}
+
+
+def test_an_error_in_a_gateway_s_own_words_is_for_its_row_to_read() -> None:
+    own = {"code": 402, "msg": "no balance"}
+    assert gathered(stream(own, done=False)) == own
+
+
+def test_what_follows_the_end_is_no_part() -> None:
+    whole = stream(chunk({"content": "Hi"}, "stop"))
+    assert gathered(whole + b"data: {broken\n\n") == gathered(whole)
+
+
+def test_an_event_may_be_as_long_as_an_answer() -> None:
+    assert gathered(b": " + b"x" * (65 << 20)) is None
 
 
 def test_one_that_has_ended_by_its_reasons_alone_is_whole() -> None:
