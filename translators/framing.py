@@ -10,6 +10,7 @@ from typing import NamedTuple
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _SEAM = 3  # bytes of an event's end that may have come before its last
+_DONE = b"data: [DONE]"
 _BOM = b"\xef\xbb\xbf"  # may stand before everything else
 
 
@@ -87,7 +88,13 @@ class Framer:
         if not self._begun and blocks[0]:
             self._begun = True
             blocks[0] = blocks[0].removeprefix(_BOM)
-        return [_event(block) for block in blocks if block.strip(b"\r\n")]
+        events: list[Event] = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
+                events.append(Event(block[6:]))
+            elif block.strip(b"\r\n"):
+                events += _others(block)
+        return events
 
 
 def _sure(buffer: bytes) -> tuple[bytes, bytes]:
@@ -101,17 +108,17 @@ def _split(buffer: bytes) -> tuple[list[bytes], bytes]:
     return whole, rest + held
 
 
-def _event(block: bytes) -> Event:
-    if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
-        return Event(block[6:])
+def _others(block: bytes) -> list[Event]:
+    """What is no event of a single line of data."""
+    bare = block.strip() if block.lstrip()[:1] == b"{" else None
+    if bare and bare.endswith(_DONE):  # behind it, on a line of its own or not
+        return [Event(None, bare.removesuffix(_DONE).rstrip()), Event(_DONE[6:])]
     lines = []
     for line in _LINE.split(block):
         if line.startswith(b"data:"):
             value = line[5:]
             lines.append(value[1:] if value.startswith(b" ") else value)
-    if lines:
-        return Event(b"\n".join(lines))
-    return Event(None, block if block.lstrip()[:1] == b"{" else None)
+    return [Event(b"\n".join(lines)) if lines else Event(None, bare)]
 
 
 def encode(data: bytes) -> bytes:

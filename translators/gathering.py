@@ -16,21 +16,18 @@ from translators.mending_parts import index_of
 from translators.numbering import Numbering
 
 _ONCE = ("role", "id", "type", "name")  # said with the first piece; some repeat it with each
-_DONE = b"[DONE]"
 
 
 def gathered(raw: bytes) -> JSON | None:
     """The chat answer that a stream's bytes amount to, or the error that one of its events is; None for what is no
     stream. Raises MalformedReply for one that ends too soon."""
-    if (alone := _alone(raw)) is not None:
-        return alone
     framer = Framer(len(raw))
     whole: JSON = {}
     choices: dict[int, list[Mapping[str, Any]]] = {}
     calls, done = Numbering(), False
     for event in (*framer.feed(raw), *framer.close()):
         data = (event.data or event.bare or b"").strip()
-        if done := data == _DONE:
+        if done := data == b"[DONE]":
             break
         if data:
             chunk = _read(data)
@@ -45,18 +42,6 @@ def gathered(raw: bytes) -> JSON | None:
     if not done and not all(one["finish_reason"] for one in made):
         raise MalformedReply("The gateway ended the stream before the answer was finished.")
     return {**whole, "choices": made}
-
-
-def _alone(raw: bytes) -> JSON | None:
-    """A whole answer, behind which stands the end of a stream, on a line of its own or not."""
-    text = raw.strip()
-    if not (text.startswith(b"{") and text.endswith(_DONE)):
-        return None
-    try:
-        found = from_json(text.removesuffix(_DONE).rstrip().removesuffix(b"data:"))
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _read(data: bytes) -> JSON:

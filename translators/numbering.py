@@ -30,14 +30,18 @@ class Numbering:
         return chunk if _same(made, choices) else {**chunk, "choices": made}
 
     def _choice(self, place: int, choice: Any, id: str) -> Any:
-        delta = choice.get("delta") if isinstance(choice, Mapping) else None
+        if not isinstance(choice, Mapping):
+            return choice
+        # A whole answer may stand in the place of chunks.
+        name = "delta" if "delta" in choice else "message"
+        delta = choice.get(name)
         if not isinstance(delta, Mapping) or not isinstance(
             pieces := delta.get("tool_calls"), list
         ):
             return choice
         calls = self._choices.setdefault(index_of(choice, place), _Calls())
         made = [calls.numbered(one, id) if isinstance(one, Mapping) else one for one in pieces]
-        return choice if _same(made, pieces) else {**choice, "delta": {**delta, "tool_calls": made}}
+        return choice if _same(made, pieces) else {**choice, name: {**delta, "tool_calls": made}}
 
 
 @dataclass(slots=True)

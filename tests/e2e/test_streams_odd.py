@@ -87,14 +87,23 @@ def test_a_whole_answer_to_a_stream_request_is_streamed(shared: Proxy, gateways:
     assert last["usage"]["prompt_tokens"] == 3
 
 
-def test_a_whole_answer_under_a_streams_name_is_streamed(shared: Proxy, gateways: Sandbox) -> None:
-    whole = '{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
-    gateways["openai"].fault("chat", **{**raw(), "body": whole})
+ENDS = ["", "\n", "\n\n", "\r\n\r\n", "data: [DONE]\n\n", "\ndata: [DONE]\n\n", "\r\ndata: [DONE]"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_whole_answer_under_a_streams_name_is_streamed(
+    shared: Proxy, gateways: Sandbox, end: str
+) -> None:
+    call = {"function": {"name": "f", "arguments": {}}}
+    whole = {"choices": [{"message": {"content": "Hi", "tool_calls": [call]}}]}
+    whole["choices"][0]["finish_reason"] = "tool_calls"  # type: ignore[assignment]
+    gateways["openai"].fault("chat", **{**raw(), "body": json.dumps(whole) + end})
     chunks = chunks_of(fetched(shared, "chat-openai").text)
-    assert (said(chunks), finishes(chunks)) == ("Hi", ["stop"])
+    assert (said(chunks), finishes(chunks)) == ("Hi", ["tool_calls"])
+    assert chunks[0]["choices"][0]["delta"]["tool_calls"][0]["id"]
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("end", ENDS)
 def test_an_error_that_is_no_event_is_told_as_what_it_is(
     shared: Proxy, gateways: Sandbox, end: str
 ) -> None:

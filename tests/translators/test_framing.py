@@ -127,3 +127,9 @@ def test_an_event_of_many_lines_is_joined_once() -> None:
     (event,) = framer.feed(b"\n")
     assert event.data is not None
     assert len(event.data) == 2 * 200_000 - 1
+
+
+@pytest.mark.parametrize("between", [b"", b"\n", b"\r\n", b"\n\n"])
+def test_json_that_is_no_event_with_an_end_behind_it(between: bytes) -> None:
+    found = framed(b'{"a": 1}' + between + b"data: [DONE]\n\n")
+    assert found == [Event(None, b'{"a": 1}'), Event(b"[DONE]")]

@@ -82,3 +82,9 @@ def test_each_choice_counts_for_itself() -> None:
 )
 def test_what_holds_no_calls_is_left_alone(odd: dict[str, Any]) -> None:
     assert Numbering().numbered(odd, "c") is odd
+
+
+def test_a_whole_answer_s_calls_in_the_place_of_chunks() -> None:
+    whole = {"choices": [{"message": {"tool_calls": [piece(None, None, "f")]}}]}
+    (choice,) = Numbering().numbered(whole, "c")["choices"]
+    assert choice["message"]["tool_calls"] == [piece(0, "call_c_0", "f")]
