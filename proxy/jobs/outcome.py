@@ -81,7 +81,7 @@ async def _kept(asset: Asset, account: Account, media: Media, now: float) -> dic
     if mime:
         kept["mime"] = mime
     if asset.title:
-        kept["title"] = asset.title
+        kept["title"] = unkeyed(asset.title, account.key)
     if asset.data is not None:
         kept["file"] = await media.save(asset.data, mime or OCTETS)
         return kept

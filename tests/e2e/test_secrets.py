@@ -16,7 +16,7 @@ from proxy.sandbox import Sandbox
 from tests.chatting import CHAT, PASSING, ROWS, body, chunks_of, said
 from tests.eventually import eventually
 from tests.harness import Proxy, config_for, proxy_in_thread, write
-from tests.wire import CLIP, ended
+from tests.wire import CLIP, PNG, ended
 
 CLIENT = "sk-client/canary+1"
 HOOK = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
@@ -222,6 +222,21 @@ def test_an_answer_that_holds_a_key_of_before_a_reload(
             told += client.get("/v1/videos").text
     assert "Bad key [redacted]" in told
     assert known not in told
+
+
+def test_a_picture_s_prompt_that_holds_the_key(
+    proxy: Proxy, gateways: Sandbox, canaries: dict[str, str]
+) -> None:
+    picture = {
+        "b64_json": base64.b64encode(PNG).decode(),
+        "revised_prompt": f"A cat called {canaries['openai']}",
+    }
+    gateways["openai"].fault("submit", status=200, body={"data": [picture]})
+    with proxy.http() as client:
+        asked = {"model": "openai/dall-e-3", "prompt": "A cat"}
+        made = clean_answer(client.post("/v1/images/generations", json=asked), canaries)
+        assert made.json()["data"][0]["revised_prompt"] == "A cat called [redacted]"
+        clean_answer(client.get(f"/v1/jobs/{made.headers['x-anygate-job']}"), canaries)
 
 
 def test_a_result_s_url_that_holds_the_key(
