@@ -64,11 +64,9 @@ HINTS: Mapping[str, Callable[[Any], bool]] = {
         _ALWAYS,
     ),
     "background": lambda value: value != "transparent",
+    "n": lambda value: value in (1, "1"),
     "speed": lambda value: value == 1,
-    "logprobs": lambda value: not value,
-    "top_logprobs": lambda value: not value,
-    "logit_bias": lambda value: not value,
-    "tools": lambda value: not value,
+    **dict.fromkeys(("logprobs", "top_logprobs", "logit_bias", "tools"), lambda value: not value),
     "tool_choice": lambda value: value in ("none", "auto"),
     "modalities": lambda value: value == ["text"],
 }

@@ -204,12 +204,16 @@ def test_of_what_is_no_picture_one_is_made(
     shared: Proxy, gateways: Sandbox, kind: str, model: str
 ) -> None:
     """Two were asked for, one was made, and nothing said so."""
+    order = {"model": model, "prompt": "A cat"}
     with shared.http() as http:
-        answer = http.post(f"/v1/jobs/{kind}", json={"model": model, "prompt": "A cat", "n": 2})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (
-        400,
-        "unsupported_parameter",
-        "n",
-    )
-    assert not any(double.submits for double in gateways.doubles.values())
+        answer = http.post(f"/v1/jobs/{kind}", json={**order, "n": 2})
+        error = answer.json()["error"]
+        assert answer.status_code == 400
+        assert (error["code"], error["param"]) == ("unsupported_parameter", "n")
+        assert not any(double.submits for double in gateways.doubles.values())
+        form = {name: (None, value) for name, value in {**order, "n": "1"}.items()}
+        for one in (
+            http.post(f"/v1/jobs/{kind}", json={**order, "n": 1}),
+            http.post(f"/v1/jobs/{kind}", files=form),
+        ):
+            assert (one.status_code, one.headers["x-anygate-dropped"]) == (200, "n")

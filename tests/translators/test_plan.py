@@ -130,6 +130,7 @@ def test_what_would_change_the_result_is_refused() -> None:
     ("name", "harmless", "telling"),
     [
         ("background", "auto", "transparent"),
+        ("n", 1, 2),
         ("speed", 1, 1.5),
         ("logprobs", False, True),
         ("top_logprobs", 0, 3),
