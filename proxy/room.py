@@ -88,16 +88,18 @@ class Room:
     def _evicted(self, newest: str) -> int:
         """Remove the oldest, and small ones beyond need, so that not each to come needs a look; bytes free now."""
         slack = self._most // _SHARE
-        kept = list(self._kept())
-        free = self._most - sum(status.st_size for _, status in kept)
-        now = time.time()
-        for name, status in sorted(kept, key=lambda one: one[1].st_mtime_ns):
-            size = status.st_size
+        free, now = self._most, time.time()
+        # Of tens of thousands of files, a stat_result each would be tens of megabytes.
+        may_go: list[tuple[int, int, str]] = []
+        for name, status in self._kept():
+            free -= status.st_size
+            if name != newest and not _awaited(status, now):
+                may_go.append((status.st_mtime_ns, status.st_size, name))
+        for _, size, name in sorted(may_go):
             if free >= slack or (free >= 0 and size > slack):
                 break
-            if name != newest and not _awaited(status, now):
-                unlink([self._public / name, self._folder / name])
-                free += size
+            unlink([self._public / name, self._folder / name])
+            free += size
         return free
 
     def _kept(self, *, clean: bool = False) -> Iterator[tuple[str, os.stat_result]]:
