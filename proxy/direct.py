@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import uvicorn
@@ -38,11 +39,11 @@ class ThreadServer(uvicorn.Server):
 def direct(path: Path, key: str) -> Iterator[tuple[str, str]]:
     """URL and client key of a proxy that lives as long as the block; its store is the configuration's.
 
-    `key`: as it was given; without it one of the configuration's is taken. Raises ConfigError, and
-    StoreUnavailable.
+    `key`: as it was given; where it is none of the configuration's, one of those is taken. Raises ConfigError,
+    and StoreUnavailable.
     """
     config = serve.read(path)
-    key = key or _key(path, config)
+    key = _key(path, config, key)
     preflight.complete(config)
     preflight.reached(config)
     service = Service(config, TRANSLATORS)
@@ -60,10 +61,13 @@ def direct(path: Path, key: str) -> Iterator[tuple[str, str]]:
         listener.close()
 
 
-def _key(path: Path, config: Config) -> str:
-    """A client key of the configuration's own that is there in full, or none where none is needed."""
+def _key(path: Path, config: Config, given: str) -> str:
+    """A client key that the configuration knows, or none where none is needed: the one that was given, which may
+    also be that of another proxy (ANYGATE_KEY), else one that is there in full."""
     if config.keys is None:
         return ""
+    if sha256(given.encode(errors="replace")).hexdigest() in {one.digest for one in config.keys}:
+        return given
     for one in config.keys:
         text = one.key.get_secret_value()
         if not text.startswith("sha256:"):

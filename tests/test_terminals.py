@@ -97,6 +97,14 @@ def test_straight_from_a_configuration_of_digests(gateways: Sandbox, tmp_path: P
     assert "--key" in done.stderr
 
 
+def test_straight_beside_the_key_of_another_proxy(gateways: Sandbox, tmp_path: Path) -> None:
+    """ANYGATE_KEY belongs to ANYGATE_URL, of which --direct asks nothing."""
+    write(tmp_path, config_for(gateways, keys=[{"name": "web", "key": CLIENT_KEY}]))
+    elsewhere = {"ANYGATE_URL": NOWHERE, "ANYGATE_KEY": "sk-of-another-proxy"}
+    done = anygate("chat", "Hello", "--direct", folder=tmp_path, **elsewhere)
+    assert "Hello" in done.stdout, done.stderr
+
+
 def test_straight_with_a_store_that_is_away(gateways: Sandbox, tmp_path: Path) -> None:
     write(tmp_path, config_for(gateways, store="redis://127.0.0.1:1/0"))
     done = anygate("chat", "Hello", "--direct", folder=tmp_path)
