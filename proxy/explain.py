@@ -29,6 +29,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
 }
 _ALTERNATIVES = {"speech": (Capability.SOUND, Capability.MUSIC)}
 _HANDLED = {"image": HANDLED, "speech": SPOKEN}  # by the endpoint itself
+_WORDS = {"image": "prompt", "speech": "input"}  # what is asked: text, whatever it spells
 
 
 def offline(config: Config) -> Runtime:
@@ -98,5 +99,7 @@ def _pair(text: str, kind: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"-p takes name=value, not {text!r}")
+    if name == _WORDS.get(kind):
+        return name, value
     # The SDKs send videos as forms: there the table says which type a text has.
     return name, FormText(value) if kind == "video" else from_text(value)

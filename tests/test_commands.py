@@ -251,6 +251,15 @@ def test_explain_shows_what_a_target_gets_of_what_is_for_the_proxy(proxy: Proxy)
     assert '"seed": 7' in done.stdout  # as JSON has it
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("flux", "--image", "-p", "prompt=1984"), ("openai/tts-1", "--speech", "-p", "input=1984")],
+)
+def test_explain_takes_what_is_asked_for_text(folder: Path, words: tuple[str, ...]) -> None:
+    done = anygate("explain", *words, folder=folder)
+    assert '"1984"' in done.stdout, done.stderr
+
+
 def test_the_client_against_a_running_proxy(proxy: Proxy, tmp_path: Path) -> None:
     url = {"ANYGATE_URL": proxy.url}
     said = anygate("chat", "Hello", "-m", "chat-openai", folder=tmp_path, **url)
