@@ -92,6 +92,12 @@ async def test_a_live_submit_is_no_orphan_after_a_reload_that_shortens_leases(
     assert done.status == "completed", done.error
 
 
+async def test_a_reload_puts_other_leases_in_force(workers: Workers) -> None:
+    one, other = await workers(), await workers(jobs={"lease": 20})
+    one.jobs.use(other.service.runtime)
+    await becoming(lambda: one.jobs._worker.lease == 20)
+
+
 async def test_a_worker_that_could_not_renew_does_not_give_up_its_own(
     workers: Workers, gateways: Sandbox
 ) -> None:
