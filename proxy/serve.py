@@ -97,13 +97,15 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> 
     preflight.complete(config)
     logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
     preflight.reached(config)
+    whole = path.absolute()
+    found = read(whole)  # as the workers do: paths within it begin with its own
     served = _Served(
-        str(path.absolute()),
+        str(whole),
         place.host,
         place.workers,
         os.getpid(),
-        _digest(config.store),
-        str(config.media.dir),
+        _digest(found.store),
+        str(found.media.dir),
     )
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()

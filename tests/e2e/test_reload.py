@@ -155,6 +155,15 @@ def test_a_new_worker_has_the_others_store_and_folder(gateways: Sandbox, tmp_pat
                 assert http.get(f"{place}/content").status_code == 200
 
 
+def test_workers_of_a_file_that_is_named_from_here(gateways: Sandbox, tmp_path: Path) -> None:
+    """As it is without --config: its store is none of a changed file, however its path is written."""
+    process = ProxyProcess(tmp_path, config_for(gateways, store="sqlite:own.db"), workers=2)
+    process.path = Path("config.yaml")
+    with process as proxy, proxy.http() as http:
+        assert http.get("/readyz").status_code == 200
+    assert "store:" not in process.log.read_text()
+
+
 def _with_a_bad_file(process: ProxyProcess) -> int:
     """One worker killed, its successor waiting; the supervisor's id."""
     return _with_a_successor_that_waits(
