@@ -7,11 +7,10 @@ end of a stream behind a whole answer: https://github.com/decolua/9router/issues
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
-from translators.core import JSON, from_json
+from translators.core import JSON
 from translators.errors import MalformedReply, error_in
 from translators.framing import Framer
+from translators.mending import chunk_in
 from translators.mending_parts import index_of
 from translators.numbering import Numbering
 
@@ -30,7 +29,7 @@ def gathered(raw: bytes) -> JSON | None:
         if done := data == b"[DONE]":
             break
         if data:
-            chunk = _read(data)
+            chunk = chunk_in(data)
             if error_in(chunk):
                 return chunk
             if chunk.get("type") == "error":
@@ -42,16 +41,6 @@ def gathered(raw: bytes) -> JSON | None:
     if not done and not all(one["finish_reason"] for one in made):
         raise MalformedReply("The gateway ended the stream before the answer was finished.")
     return {**whole, "choices": made}
-
-
-def _read(data: bytes) -> JSON:
-    try:
-        chunk = from_json(data)
-    except orjson.JSONDecodeError as exc:
-        raise MalformedReply("An event of the gateway's stream is not JSON.") from exc
-    if not isinstance(chunk, dict):
-        raise MalformedReply("An event of the gateway's stream is not an object.")
-    return chunk
 
 
 def _add(whole: JSON, choices: dict[int, list[Mapping[str, Any]]], chunk: JSON) -> None:

@@ -8,7 +8,9 @@ or the caller can know (`created`, `id`, `model`) is given from outside.
 from collections.abc import Mapping
 from typing import Any
 
-from translators.core import JSON
+from orjson import JSONDecodeError
+
+from translators.core import JSON, from_json
 from translators.errors import MalformedReply
 from translators.looks import NEVER_NULL, ROLES, TIERS
 from translators.mending_parts import (
@@ -23,6 +25,17 @@ from translators.mending_parts import (
     tool_call,
     usage_of,
 )
+
+
+def chunk_in(data: bytes) -> JSON:
+    """The object that an event's data is. Raises MalformedReply."""
+    try:
+        chunk = from_json(data)
+    except JSONDecodeError as exc:
+        raise MalformedReply("The gateway sent an event that is not JSON.") from exc
+    if not isinstance(chunk, dict):
+        raise MalformedReply("The gateway sent an event that is not an object.")
+    return chunk
 
 
 def mend_completion(body: Mapping[str, Any], *, model: str, created: int, id: str) -> JSON:

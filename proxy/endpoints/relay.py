@@ -13,12 +13,12 @@ from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.tally import Tally
 from proxy.wire import lost, poured
-from translators.core import JSON, Answer, from_json
+from translators.core import JSON, Answer
 from translators.errors import Fault, FaultKind, MalformedReply, error_in, message_in
 from translators.framing import Event, Framer, FramingError, encode
 from translators.likeness import Likeness
 from translators.looks import chunk_fits
-from translators.mending import mend_chunk
+from translators.mending import chunk_in, mend_chunk
 from translators.numbering import Numbering
 
 DONE = encode(b"[DONE]")
@@ -137,12 +137,7 @@ class Relay:
     def _one(self, data: bytes) -> bytes:
         if self._known.fits(data):
             return encode(masked(data, self._key))
-        try:
-            chunk = from_json(data)
-        except orjson.JSONDecodeError as exc:
-            raise MalformedReply("The gateway sent an event that is not JSON.") from exc
-        if not isinstance(chunk, dict):
-            raise MalformedReply("The gateway sent an event that is not an object.")
+        chunk = chunk_in(data)
         if not chunk.get("choices") or "error" in chunk:
             self._raise_fault(chunk, data)
             if "choices" not in chunk and not chunk.get("usage"):
