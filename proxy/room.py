@@ -10,7 +10,7 @@ a small part of the room that it found, and looks again when that is used up.
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -69,12 +69,9 @@ class Room:
         """Remove the uploads (`u_…`) that were stored before that time (Unix seconds), and their marks."""
         if not self._folder.is_dir():
             return
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                # Gone already where another worker has removed it.
-                with suppress(FileNotFoundError):
-                    if entry.name.startswith("u_") and entry.stat().st_mtime < before:
-                        unlink([self._public / entry.name, Path(entry.path)])
+        for name, status in self._files(lambda name: name.startswith("u_")):
+            if status.st_mtime < before:
+                unlink([self._public / name, self._folder / name])
 
     def _look(self, newest: str = "") -> None:
         free = self._most - sum(status.st_size for _, status in self._kept(clean=True))
@@ -104,18 +101,21 @@ class Room:
 
     def _kept(self, *, clean: bool = False) -> Iterator[tuple[str, os.stat_result]]:
         """The results that there are; `clean`: remove what dead writers have left."""
+        for name, status in self._files(
+            lambda name: name.startswith("k_") or name.endswith(".part")
+        ):
+            if name.startswith("k_"):
+                yield name, status
+            elif clean and status.st_mtime < time.time() - _DEAD:
+                unlink([self._folder / name])
+
+    def _files(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
+        """The files of such names."""
         with os.scandir(self._folder) as entries:
             for entry in entries:
-                if not (entry.name.startswith("k_") or entry.name.endswith(".part")):
-                    continue
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:  # another worker has removed it
-                    continue
-                if entry.name.startswith("k_"):
-                    yield entry.name, status
-                elif clean and status.st_mtime < time.time() - _DEAD:
-                    unlink([Path(entry.path)])
+                if wanted(entry.name):
+                    with suppress(FileNotFoundError):  # another worker has removed it
+                        yield entry.name, entry.stat()
 
 
 def _awaited(status: os.stat_result, now: float) -> bool:
