@@ -97,15 +97,13 @@ def run(path: Path, config: Config, place: Place, ready: Callable[[], None]) -> 
     preflight.complete(config)
     logs.to_stderr(config.server.log_level, Redactor(config.secrets()))
     preflight.reached(config)
-    whole = path.absolute()
-    found = read(whole)  # as the workers do: paths within it begin with its own
     served = _Served(
-        str(whole),
+        str(path.absolute()),
         place.host,
         place.workers,
         os.getpid(),
-        _digest(found.store),
-        str(found.media.dir),
+        _digest(config.store),
+        str(config.media.dir.absolute()),
     )
     os.environ[_SERVED] = json.dumps(asdict(served))
     _ignore_hup()
@@ -194,7 +192,11 @@ def _usable(served: _Served) -> Config:
 
 
 def _digest(url: str) -> str:
-    """It may hold a password, which is nothing for the environment of a process."""
+    """It may hold a password, which is nothing for the environment of a process. A relative path counts as the
+    whole one, which workers read."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite":
+        url = f"sqlite:{Path(rest).absolute()}"
     return hashlib.sha256(url.encode()).hexdigest()
 
 
