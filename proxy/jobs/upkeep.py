@@ -61,9 +61,8 @@ class Upkeep:
         while self._unwanted:
             job = self._unwanted[0]
             try:
-                await self._worker.store.release(
-                    job.id
-                )  # first: whoever sees it fail may come again
+                # First: whoever sees it fail may come again.
+                await self._worker.store.release(job.id)
                 for index in range(len(job.tasks)):
                     await self._orphaned(Due(job.id, index, job.provider), unsent=True)
                 del self._unwanted[0]
