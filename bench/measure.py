@@ -121,11 +121,8 @@ def in_turn(
 
 
 def best(costs: Sequence[Cost]) -> Cost:
-    return Cost(
-        min(one.cpu for one in costs),
-        max(one.rate for one in costs),
-        median(one.memory for one in costs),
-    )
+    least = min(costs, key=lambda one: one.cpu)
+    return replace(least, memory=median(one.memory for one in costs))
 
 
 def ratio(one: Mapping[str, Cost], name: str, other: str) -> float:
