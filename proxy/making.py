@@ -1,12 +1,13 @@
 """One job of the command: ordered, waited for, and saved."""
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import orjson
@@ -116,10 +117,28 @@ def _save(http: httpx.Client, job: dict[str, Any], place: int, asked: Asked, *, 
         path = asked.out or Path(f"{asked.kind}-{job['id'][-6:]}.{suffix}")
         if many:
             path = path.with_stem(f"{path.stem}-{place + 1}")
-        with path.open("wb") as file:
+        with _written(path) as file:
             for chunk in answer.iter_bytes():
                 file.write(chunk)
     return path
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """The file that is to be there once it is whole; what is no file, a pipe, is written to as it is."""
+    place = path.resolve()  # a link leads to the file as before
+    special = place.exists() and not place.is_file()
+    if special or not os.access(place.parent, os.W_OK):
+        with path.open("wb") as file:
+            yield file
+        return
+    part = place.with_name(f"{place.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What the command tells of a job that it has ordered, whatever happens afterwards."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,17 @@ DONE: dict[str, Any] = {
 AWAY = httpx.ConnectError("refused")
 
 
-def proxy(*polls: httpx.Response | Exception) -> httpx.Client:
+class Cut(httpx.SyncByteStream):
+    """A film that breaks off."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"fi"
+        raise httpx.ReadError("cut off")
+
+
+def proxy(
+    *polls: httpx.Response | Exception, film: bytes | httpx.SyncByteStream = b"film"
+) -> httpx.Client:
     """A proxy that takes every order, answers its polls so, and then has it done."""
     left = list(polls)
 
@@ -27,7 +39,8 @@ def proxy(*polls: httpx.Response | Exception) -> httpx.Client:
         if request.method == "POST":
             return httpx.Response(200, json=JOB, headers={"x-anygate-job": ID})
         if request.url.path.endswith("/content"):
-            return httpx.Response(200, content=b"film", headers={"content-type": "video/mp4"})
+            sent = {"content": film} if isinstance(film, bytes) else {"stream": film}
+            return httpx.Response(200, **sent, headers={"content-type": "video/mp4"})
         found = left.pop(0) if left else httpx.Response(200, json=DONE)
         if isinstance(found, Exception):
             raise found
@@ -77,6 +90,39 @@ def test_so_it_is_where_the_file_is_lost_on_the_way(tmp_path: Path) -> None:
 
     with proxy() as http, pytest.raises(Failed, match=ID):
         make(http, asked(folder / "a.mp4"), wait=remove)
+
+
+@pytest.mark.parametrize("before", [None, b"another"])
+def test_a_film_that_breaks_off_is_no_file(tmp_path: Path, before: bytes | None) -> None:
+    out = tmp_path / "a.mp4"
+    if before is not None:
+        out.write_bytes(before)
+    with proxy(film=Cut()) as http, pytest.raises(Failed, match=ID):
+        make(http, asked(out), wait=at_once)
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == ([] if before is None else [before])
+
+
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path: Path) -> None:
+    """A pipe, or what /dev/stdout is: nothing can take its place."""
+    out = tmp_path / "pipe"
+    os.mkfifo(out)
+    reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
+    with proxy() as http:
+        make(http, asked(out), wait=at_once)
+    assert os.read(reader, 10) == b"film"
+    os.close(reader)
+    assert out.is_fifo()
+
+
+def test_a_link_leads_to_the_file_as_before(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    out = tmp_path / "a.mp4"
+    out.symlink_to(folder / "b.mp4")
+    with proxy() as http:
+        make(http, asked(out), wait=at_once)
+    assert out.is_symlink()
+    assert (folder / "b.mp4").read_bytes() == b"film"
 
 
 @pytest.mark.parametrize("out", ["nowhere/a.mp4", "."])
