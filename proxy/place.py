@@ -3,8 +3,7 @@
 from starlette.types import Message
 
 from proxy.tokens import Taken
-
-_DONE = b"data: [DONE]\n\n"
+from translators.framing import DONE
 
 
 class Place:
@@ -33,4 +32,4 @@ class Place:
             return False
         body = message.get("body", b"")
         self._left -= len(body)
-        return not message.get("more_body") or self._left == 0 or body.endswith(_DONE)
+        return not message.get("more_body") or self._left == 0 or body.endswith(DONE)

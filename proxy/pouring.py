@@ -1,6 +1,6 @@
 """Bytes that are handed on the moment they come: their source is given a function that takes them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
 Write = Callable[[bytes], bool]  # whether more may follow at once
@@ -13,6 +13,12 @@ class Source(Protocol):
 
     async def pour(self, write: Write) -> bool:
         """Hand them on, until their end (true) or until `write` returns false; called again, it goes on."""
+
+
+async def in_turn(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Pieces that are there already."""
+    for piece in pieces:
+        yield piece
 
 
 class Each:

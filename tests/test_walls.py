@@ -32,7 +32,16 @@ SEEN_BY_PROXY = {
     "files",
     "fields",
 }
-SEEN_BY_PROXY |= {"framing", "gathering", "textchat", "mending", "looks", "likeness", "numbering"}
+SEEN_BY_PROXY |= {
+    "framing",
+    "gathering",
+    "as_events",
+    "textchat",
+    "mending",
+    "looks",
+    "likeness",
+    "numbering",
+}
 
 
 def name_of(path: Path) -> str:

@@ -11,6 +11,7 @@ _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _SEAM = 3  # bytes of an event's end that may have come before its last
 _DONE = b"data: [DONE]"
+DONE = _DONE + b"\n\n"  # the last event of OpenAI's older streams
 _BOM = b"\xef\xbb\xbf"  # may stand before everything else
 
 

@@ -1,7 +1,6 @@
 """A chat request that an OpenAI-like gateway answers itself: its bytes pass through, mended where they lack."""
 
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -11,21 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.common import JsonResponse
-from proxy.endpoints.relay import DONE, Relay
+from proxy.endpoints.relay import Relay
 from proxy.errors import GatewayFault
-from proxy.pouring import Each
+from proxy.pouring import Each, in_turn
 from proxy.redact import masked
 from proxy.routing import Candidate
 from proxy.sending import Sending
 from proxy.service import exchange_of
 from proxy.sse import EventStream, begun
 from proxy.wire import plain_headers, read_whole
+from translators import as_events
 from translators.core import JSON, Answer, Params, from_json
 from translators.errors import MalformedReply
-from translators.framing import encode
 from translators.gathering import gathered
 from translators.looks import completion_fits
-from translators.mending import mend_chunk, mend_completion
+from translators.mending import mend_completion
 
 
 async def chat(request: Request, candidate: Candidate, *, stream: bool, params: Params) -> Response:
@@ -59,7 +58,7 @@ async def chat(request: Request, candidate: Candidate, *, stream: bool, params: 
     if exchange.tally is not None:
         exchange.tally.note(body)
     if stream:
-        return EventStream(Each(_as_events(body, usage=usage)))
+        return EventStream(Each(in_turn(as_events.chat(body, usage=usage))))
     return JsonResponse(raw)
 
 
@@ -103,26 +102,6 @@ def _mended(candidate: Candidate, answer: Answer) -> JSON:
         created=int(time.time()),
         id=f"chatcmpl-{time.time_ns():x}",
     )
-
-
-async def _as_events(completion: JSON, *, usage: bool) -> AsyncIterator[bytes]:
-    """A whole answer as the stream that was asked for: the gateway did not stream."""
-    top = {name: completion[name] for name in ("id", "created", "model")}
-    choices = [
-        {
-            "index": one["index"],
-            "delta": one["message"],
-            "finish_reason": one["finish_reason"],
-            "logprobs": one["logprobs"],
-        }
-        for one in completion["choices"]
-    ]
-    chunk = {**top, "choices": choices}
-    yield encode(orjson.dumps(mend_chunk(chunk, **top)))
-    if usage and completion.get("usage"):
-        last = {**top, "choices": [], "usage": completion["usage"]}
-        yield encode(orjson.dumps(mend_chunk(last, **top)))
-    yield DONE
 
 
 def _is_events(answer: httpx.Response) -> bool:

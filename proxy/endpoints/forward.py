@@ -6,6 +6,7 @@ Of a gateway's headers only the type of the content goes to the client, and that
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from enum import Enum
+from typing import Any
 
 import httpx
 import orjson
@@ -17,7 +18,7 @@ from proxy.endpoints.common import flag, missing, options_of, without_own
 from proxy.endpoints.passing import first_that_answers
 from proxy.errors import GatewayFault
 from proxy.forms import read_json, read_params
-from proxy.pouring import Each
+from proxy.pouring import Each, in_turn
 from proxy.ranges import Body, length_of, peek, whole
 from proxy.redact import Redactor
 from proxy.routing import Ask, Candidate
@@ -26,6 +27,7 @@ from proxy.service import exchange_of
 from proxy.sniff import HEAD, essence, received
 from proxy.sse import EventStream, begun
 from proxy.wire import read_whole
+from translators.as_events import AS_EVENTS
 from translators.core import Answer, Capability, Translator
 from translators.errors import MalformedReply
 
@@ -113,7 +115,10 @@ async def answer(request: Request, candidate: Candidate, shape: Shape, *, stream
     if exchange.tally is not None:
         exchange.tally.read(raw)
     told = Answer(upstream.status_code, upstream.headers, raw)
-    return _whole(told, account.row, shape, runtime.redactor)
+    made = _whole(told, account.row, shape, runtime.redactor)
+    if stream and (events_of := AS_EVENTS.get(candidate.capability)):
+        return EventStream(Each(in_turn(events_of(_json(bytes(made.body))))))
+    return made
 
 
 def _native(runtime: Runtime, candidate: Candidate, shape: Shape, *, stream: bool) -> httpx.Request:
@@ -135,10 +140,10 @@ def _whole(answer: Answer, row: Translator, shape: Shape, redactor: Redactor) ->
     if plain and (text or raw.lstrip()[:1] + raw.rstrip()[-1:] == b"{}"):
         return Response(raw, media_type=kind if text else _JSON)
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
+        body = _json(raw)
+    except MalformedReply:
         if answer.ok and not text:
-            raise MalformedReply("The gateway's answer is not JSON.") from exc
+            raise
         body = None
     fault = row.refuse(Answer(answer.status, answer.headers, raw, body))
     if fault is not None:
@@ -146,3 +151,11 @@ def _whole(answer: Answer, row: Translator, shape: Shape, redactor: Redactor) ->
     if shape is Shape.AUDIO or not (text or isinstance(body, dict)):
         raise MalformedReply("The gateway's answer is not what was asked for.")
     return Response(through.redacted(raw, redactor), media_type=kind if text else _JSON)
+
+
+def _json(raw: bytes) -> Any:
+    """Raises MalformedReply."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise MalformedReply("The gateway's answer is not JSON.") from exc

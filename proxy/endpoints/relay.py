@@ -15,13 +15,12 @@ from proxy.tally import Tally
 from proxy.wire import lost, poured
 from translators.core import JSON, Answer
 from translators.errors import Fault, FaultKind, MalformedReply, error_in, message_in
-from translators.framing import Event, Framer, FramingError, encode
+from translators.framing import DONE, Event, Framer, FramingError, encode
 from translators.likeness import Likeness
 from translators.looks import chunk_fits
 from translators.mending import chunk_in, mend_chunk
 from translators.numbering import Numbering
 
-DONE = encode(b"[DONE]")
 _CHARACTERS_A_TOKEN = 4
 _TAIL = 0.2  # seconds for the connection to end after [DONE]: it can then be used again
 _ENDED = ""

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from proxy.endpoints.common import count, flag, json_response
 from proxy.endpoints.orders import Wish, delivering, ended, place
 from proxy.endpoints.passing import Next
-from proxy.endpoints.relay import DONE
 from proxy.errors import ApiError
 from proxy.pouring import Each
 from proxy.routing import Ask, Candidate, Resolved
@@ -17,7 +16,7 @@ from proxy.service import exchange_of
 from proxy.sse import EventStream, begun, while_connected
 from proxy.store.base import Job
 from translators.core import JSON, Params
-from translators.framing import encode
+from translators.framing import DONE, encode
 from translators.textchat import chunks, completion, cut_at_stop, fits
 
 _MOST = 8  # choices: each is a task of its own

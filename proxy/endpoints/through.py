@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 import httpx
 import orjson
 
-from proxy.endpoints.relay import DONE
 from proxy.errors import GatewayFault, Lost
 from proxy.redact import Redactor
 from proxy.tally import Tally
 from proxy.wire import body_of, lost
 from translators.core import Answer, Translator
 from translators.errors import MalformedReply
-from translators.framing import Framer, FramingError
+from translators.framing import DONE, Framer, FramingError
 
 _LONGEST = 64 << 20  # bytes of one event
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")  # of an event, in any of the three line endings

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import openai
+import orjson
 import pytest
 
 from proxy.endpoints.through import Held
@@ -360,11 +361,97 @@ def test_an_error_that_is_no_event_is_told(shared: Proxy, gateways: Sandbox, nam
         assert code(streamed(client, name), 429) == "provider_insufficient_quota"
 
 
-def test_a_gateway_that_does_not_stream_answers_whole(shared: Proxy, gateways: Sandbox) -> None:
-    body = {"object": "text_completion", "choices": []}
-    gateways["openai"].fault("completions", status=200, body=body)
+def test_a_completion_that_comes_whole_is_a_stream(shared: Proxy, gateways: Sandbox) -> None:
     with shared.http() as client:
-        assert streamed(client, "completions").json() == body
+        body = client.post("/v1/completions", json=BODIES["completions"]).json()
+        gateways["openai"].fault("completions", status=200, body=body)
+        answer = streamed(client, "completions")
+        gateways["openai"].fault("completions", status=200, body=body)
+        with shared.sdk() as sdk:
+            [chunk] = sdk.completions.create(**BODIES["completions"], stream=True)
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert answer.text == f"data: {orjson.dumps(body).decode()}\n\ndata: [DONE]\n\n"
+    assert chunk.to_dict() == body
+
+
+WHOLE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1.0,
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "instructions": None,
+    "metadata": {},
+    "model": "gpt-4o",
+    "parallel_tool_calls": True,
+    "temperature": 1.0,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1.0,
+    "output": [
+        {"id": "rs_1", "type": "reasoning", "summary": []},
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [
+                {"type": "output_text", "text": "Hello there", "annotations": [], "logprobs": []},
+                {"type": "refusal", "refusal": "No more."},
+            ],
+        },
+        {
+            "id": "fc_1",
+            "type": "function_call",
+            "call_id": "call_1",
+            "name": "look",
+            "arguments": '{"at": "it"}',
+            "status": "completed",
+        },
+    ],
+}
+
+
+def test_a_response_that_comes_whole_is_its_events(shared: Proxy, gateways: Sandbox) -> None:
+    double = gateways["openai"]
+    double.fault("responses", status=200, body=WHOLE)
+    with shared.http() as client:
+        blocks = streamed(client, "responses").text.split("\n\n")[:-1]
+    for number, block in enumerate(blocks):
+        name, data = block.split("\n")
+        event = json.loads(data.removeprefix("data: "))
+        openapi.check_event("ResponseStreamEvent", event)
+        assert name == f"event: {event['type']}"
+        assert event["sequence_number"] == number
+    double.fault("responses", status=200, body=WHOLE)
+    asked: Any = {"model": "openai/gpt-4o", "input": "Hello"}
+    with shared.sdk() as client, client.responses.stream(**asked) as stream:
+        heard = list(stream)
+        final = stream.get_final_response()
+    assert [one.delta for one in heard if one.type == "response.output_text.delta"] == [
+        "Hello there"
+    ]
+    assert final.output_text == "Hello there"
+    assert [one.type for one in final.output] == ["reasoning", "message", "function_call"]
+    assert final.output[2].arguments == '{"at": "it"}'
+
+
+def test_what_only_looks_like_json_is_no_stream(shared: Proxy, gateways: Sandbox) -> None:
+    headers = {"content-type": "application/json"}
+    gateways["openai"].fault("responses", status=200, body=b"{'a': 1}", headers=headers)
+    with shared.http() as client:
+        assert code(streamed(client, "responses"), 502) == "malformed_response"
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "incomplete", "queued"])
+def test_its_end_is_what_it_says(shared: Proxy, gateways: Sandbox, status: str) -> None:
+    whole = {**WHOLE, "status": status, "output": None}
+    gateways["openai"].fault("responses", status=200, body=whole)
+    with shared.http() as client:
+        text = streamed(client, "responses").text
+    last = text.split("\n\n")[-2].split("\n")[0]
+    assert last == f"event: response.{'in_progress' if status == 'queued' else status}"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
