@@ -1,44 +1,39 @@
 """`asyncio.timeout` for what is done a thousand times a second: one timer for all of it."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 from proxy.onloop import OnLoop
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
-class Deadlines(OnLoop):
-    """Of any number of tasks; each has one of them at a time."""
+class Times(OnLoop, Generic[K]):
+    """Of each, how long it has: then `over` is called with it."""
 
-    def __init__(self) -> None:
-        self._until: dict[asyncio.Task[Any], float] = {}  # → the loop's time
+    def __init__(self, over: Callable[[K], object]) -> None:
+        self._over = over
+        self._until: dict[K, float] = {}  # → the loop's time
         self._next = float("inf")  # when the timer ticks
         self._timer: asyncio.TimerHandle | None = None
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        """What the work gives; it is cancelled after so many seconds, and TimeoutError is raised."""
-        task = asyncio.current_task(self._loop)
-        assert task is not None
-        until = self._until[task] = self._loop.time() + seconds
+    def begin(self, one: K, seconds: float) -> None:
+        until = self._until[one] = self._loop.time() + seconds
         if until < self._next:
             self._tick_at(until)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if task in self._until or task.uncancel():
-                raise  # by somebody else
-            raise TimeoutError from None
-        finally:
-            self._until.pop(task, None)
+
+    def end(self, one: K) -> None:
+        """It needs no more of its time, if it has any left."""
+        self._until.pop(one, None)
 
     def _tick(self) -> None:
-        """Cancel those whose time has come; come again when that of the next has."""
+        """Tell those whose time has come; come again when that of the next has."""
         now = self._loop.time()
-        for task in [task for task, until in self._until.items() if until <= now]:
-            del self._until[task]
-            task.cancel()
+        for one in [one for one, until in self._until.items() if until <= now]:
+            del self._until[one]
+            self._over(one)
         self._timer, self._next = None, float("inf")
         if self._until:
             self._tick_at(min(self._until.values()))
@@ -48,3 +43,24 @@ class Deadlines(OnLoop):
             self._timer.cancel()
         self._next = when
         self._timer = self._loop.call_at(when, self._tick)
+
+
+class Deadlines(Times[asyncio.Task[Any]]):
+    """Of any number of tasks; each has one of them at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.Task.cancel)
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        """What the work gives; it is cancelled after so many seconds, and TimeoutError is raised."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        self.begin(task, seconds)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if task in self._until or task.uncancel():
+                raise  # by somebody else
+            raise TimeoutError from None
+        finally:
+            self.end(task)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import islice
 
+from proxy.deadlines import Times
 from proxy.onloop import OnLoop
 from proxy.store.base import NOTIFY, Due, Job, Store, StoreUnavailable
 from proxy.store.document import ENDED, SUBMITTING
@@ -17,6 +18,7 @@ _SAME = 0.001  # seconds: a store may round
 _AT_ONCE = 100  # jobs that are read without letting the event loop do something else
 
 Done = Callable[[Job], bool]
+_Found = asyncio.Future[Job | None]
 
 
 class Waiting(OnLoop):
@@ -29,6 +31,7 @@ class Waiting(OnLoop):
         self._store = store
         self._sending = sending
         self._awaited: dict[str, _Awaited] = {}
+        self._times: Times[_Found] = Times(_end)
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stopped = False
@@ -41,7 +44,8 @@ class Waiting(OnLoop):
 
         `known`: how it stands now, as far as this worker can tell.
         """
-        waiter = _Waiter(done, self._loop)
+        found: _Found = self._loop.create_future()
+        waiter = done, found
         awaited = self._awaited.get(job_id)
         if awaited is None:
             awaited = self._awaited[job_id] = _Awaited()
@@ -51,21 +55,23 @@ class Waiting(OnLoop):
             if job is None or timeout <= 0 or done(job):
                 return job
             self._look_later()
-            found = await waiter.told_within(timeout)
+            self._times.begin(found, timeout)
+            job = await found
         finally:
-            waiter.left()
+            self._times.end(found)
             awaited.waiters.remove(waiter)
             if not awaited.waiters:
                 del self._awaited[job_id]
-        return found or await self._store.get(job_id)
+        return job or await self._store.get(job_id)
 
     def tell(self, job: Job) -> None:
         """It has changed."""
         awaited = self._awaited.get(job.id)
         if awaited is not None:
             awaited.told, awaited.at = job, self._loop.time()
-            for waiter in awaited.waiters:
-                waiter.tell(job)
+            for done, found in awaited.waiters:
+                if not found.done() and done(job):
+                    found.set_result(job)
 
     def waits(self, job_id: str) -> bool:
         """Whether anybody waits for a job here."""
@@ -150,8 +156,8 @@ class Waiting(OnLoop):
                 self.tell(job)
                 continue
             awaited = self._awaited.get(name)
-            for waiter in () if awaited is None else awaited.waiters:
-                waiter.end(lost)
+            for _, waiting in () if awaited is None else awaited.waiters:
+                _end(waiting, lost)
 
 
 class _Awaited:
@@ -160,7 +166,7 @@ class _Awaited:
     __slots__ = ("at", "told", "waiters")
 
     def __init__(self) -> None:
-        self.waiters: list[_Waiter] = []
+        self.waiters: list[tuple[Done, _Found]] = []
         self.told: Job | None = None
         self.at = 0.0
 
@@ -179,31 +185,11 @@ class _Awaited:
         return some
 
 
-class _Waiter:
-    def __init__(self, done: Done, loop: asyncio.AbstractEventLoop) -> None:
-        self._done = done
-        self._loop = loop
-        self._told: asyncio.Future[Job | None] = loop.create_future()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def tell(self, job: Job) -> None:
-        if not self._told.done() and self._done(job):
-            self._told.set_result(job)
-
-    def end(self, lost: StoreUnavailable | None = None) -> None:
-        """It is gone, its time is over, or nobody knows how it stands."""
-        if self._told.done():
-            return
-        if lost is None:
-            self._told.set_result(None)
-        else:
-            self._told.set_exception(StoreUnavailable(str(lost)))  # its own: others are told, too
-
-    def told_within(self, seconds: float) -> "asyncio.Future[Job | None]":
-        """The job of which it is done; None after so many seconds. Raises StoreUnavailable."""
-        self._timer = self._loop.call_later(seconds, self.end)
-        return self._told
-
-    def left(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+def _end(found: _Found, lost: StoreUnavailable | None = None) -> None:
+    """The job is gone, its waiter's time is over, or nobody knows how it stands."""
+    if found.done():
+        return
+    if lost is None:
+        found.set_result(None)
+    else:
+        found.set_exception(StoreUnavailable(str(lost)))  # its own: others are told, too
