@@ -10,6 +10,7 @@ from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.worker import Worker
 from proxy.media import Media
 from proxy.metrics import Metrics
+from proxy.onloop import OnLoop
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
@@ -20,7 +21,7 @@ _PURGE = 60.0
 _FORGET = 6 * 3600.0  # seconds: that looks at every file
 
 
-class Jobs:
+class Jobs(OnLoop):
     """Jobs of one worker process; any number of them share a store."""
 
     def __init__(
@@ -37,7 +38,7 @@ class Jobs:
         self._loops: list[asyncio.Task[None]] = []
         self._answered: list[str] = []  # jobs whose clients have just got their answers
         self._given: list[str] = []  # … and the kept results that were in these
-        self._noting: set[asyncio.Task[None]] = set()
+        self._noting: set[asyncio.Future[None]] = set()
 
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
@@ -67,6 +68,7 @@ class Jobs:
 
         Whatever is still being sent then is settled by whoever finds its lease run out.
         """
+        await asyncio.sleep(0)  # what has just been answered is about to be noted
         if self._noting:
             await asyncio.wait(self._noting, timeout=drain)
         await self._launcher.stop(drain)
@@ -109,22 +111,37 @@ class Jobs:
         Nobody waits for that: the store does in turn what it is asked for, so that whatever this client
         wants next finds it done. Those of one round of the event loop are one operation.
         """
+        if not self._answered:
+            self._loop.call_soon(self._note_answered)
         self._answered.append(job_id)
         self._given += files
-        if len(self._answered) == 1:
-            task = asyncio.create_task(self._note_answered())
-            self._noting.add(task)
-            task.add_done_callback(self._noting.discard)
 
-    async def _note_answered(self) -> None:
+    def _note_answered(self) -> None:
         ids, self._answered = self._answered, []
         files, self._given = self._given, []
-        try:
-            await self._worker.store.delivered(*ids)
+        try:  # no task, where the store needs none: each costs as much as the rest of this
+            delivered = self._given_out(ids, files) if files else self._worker.store.delivered(*ids)
         except StoreUnavailable as exc:
             self._worker.away(exc)
-        for name in files:
-            await self._worker.media.given(name)
+            return
+        noting = asyncio.ensure_future(delivered)
+        self._noting.add(noting)
+        noting.add_done_callback(self._noted)
+
+    async def _given_out(self, ids: Sequence[str], files: Sequence[str]) -> None:
+        try:
+            await self._worker.store.delivered(*ids)
+        finally:
+            for name in files:
+                await self._worker.media.given(name)
+
+    def _noted(self, noting: "asyncio.Future[None]") -> None:
+        self._noting.discard(noting)
+        exc = None if noting.cancelled() else noting.exception()
+        if isinstance(exc, StoreUnavailable):
+            self._worker.away(exc)
+        elif exc is not None:
+            self._worker.report(exc, "noting what was answered")
 
     async def _every(
         self, seconds: Callable[[], float], work: Callable[[], Awaitable[None]]
