@@ -17,7 +17,7 @@ from proxy.gets import get, headers_of
 from proxy.messages import Post, Prepared
 from proxy.sending import Sending
 from proxy.tracing import Tracer
-from proxy.wire import AGENT, joined, lost, multipart, place_of, plain_headers, read_whole
+from proxy.wire import AGENT, at_once, joined, lost, multipart, place_of, plain_headers, read_out
 from translators.core import Answer, Request, from_json
 
 _MAX_HOPS = 5
@@ -83,10 +83,7 @@ class Driver:
             request.extensions["fresh"] = _FRESH
         try:
             answer = await self.send(account, request, timeout)
-            try:
-                said, body = _parsed(await read_whole(answer))
-            finally:
-                await answer.aclose()
+            said, body = _parsed(at_once(answer) or await read_out(answer))
         finally:
             (seat or account.slots).release()
         return Answer(answer.status_code, plain_headers(answer), said, body)

@@ -36,6 +36,26 @@ async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
     return raw.removeprefix(_BOM)
 
 
+def at_once(answer: httpx.Response) -> bytes:
+    """`read_out` of an answer that is all here: its connection has gone back, so that nothing is left to close.
+    Nothing of any other."""
+    stream = answer.stream
+    raw = stream.at_once() if isinstance(stream, Exchange) and stream.identity else None
+    if raw is None:
+        return b""
+    if len(raw) > MAX_ANSWER:
+        raise _too_long(MAX_ANSWER)
+    return raw.removeprefix(_BOM)
+
+
+async def read_out(answer: httpx.Response) -> bytes:
+    """The whole of an answer, which is closed then."""
+    try:
+        return await read_whole(answer)
+    finally:
+        await answer.aclose()
+
+
 async def _gathered(answer: httpx.Response, limit: int) -> bytes:
     """The same of one that is still coming."""
     chunks: list[bytes] = []
