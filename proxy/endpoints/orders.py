@@ -21,6 +21,7 @@ from proxy.pricing import ordered_price
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.service import Handled, exchange_of
 from proxy.store.base import Entry, Job
+from proxy.store.document import ENDED
 from proxy.store.ids import new_id
 from proxy.store.money import OverBudget
 from translators.core import JSON, Params
@@ -74,7 +75,7 @@ async def ended(request: Request, job: Job) -> Job:
     """The job at its end. Raises its failure, or 504 with the job's id shortly before the client gives up."""
     exchange = exchange_of(request)
     left = waiting_time(request) - exchange.age
-    found = await exchange.service.jobs.wait(job.id, lambda one: one.ended, left)
+    found = await exchange.service.jobs.wait(job.id, _over, left)
     if found is None or not found.ended:
         raise too_late(
             f"It is not finished yet. It goes on as job {job.id}: GET /v1/jobs/{job.id}."
@@ -83,6 +84,10 @@ async def ended(request: Request, job: Job) -> Job:
     if found.status == "failed":
         raise failure(request, found)
     return found
+
+
+def _over(job: Job) -> bool:
+    return job.status in ENDED
 
 
 def delivering(request: Request, job: Job, response: Response) -> Response:

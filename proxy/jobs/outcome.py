@@ -38,14 +38,9 @@ async def outcome_of(task: Task, account: Account, media: Media, now: float) -> 
         lives = one.lives or account.row.link_lives
         if one.url and lives is not None:
             ends.append(now + lives)
-    return Outcome(
-        assets=tuple(assets),
-        text=None if task.text is None else unkeyed(task.text, account.key),
-        detail=task.detail,
-        cost=dollars(task.cost, account),
-        task_id=task.id,
-        links_until=min(ends) if ends else None,
-    )
+    text = None if task.text is None else unkeyed(task.text, account.key)
+    until = min(ends) if ends else None
+    return Outcome(tuple(assets), text, task.detail, dollars(task.cost, account), task.id, until)
 
 
 def dollars(cost: Cost | None, account: Account) -> float | None:
@@ -64,8 +59,10 @@ def dollars(cost: Cost | None, account: Account) -> float | None:
 def wants_keeping(outcome: Outcome, config: Config) -> bool:
     """Whether `media.keep` asks for the files: always, or (auto) where their links live less than a day."""
     keep = config.media.keep
+    if keep is False or not outcome.assets:
+        return False
     urls = [one for one in outcome.assets if "url" in one and "file" not in one]
-    if not urls or keep is False:
+    if not urls:
         return False
     return keep is True or any(one.get("lives", _DAY) < _DAY for one in urls)
 

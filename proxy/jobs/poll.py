@@ -18,6 +18,7 @@ from proxy.jobs.pauses import LONGEST, pause
 from proxy.jobs.worker import Worker
 from proxy.pricing import with_result
 from proxy.store.base import NOTIFY, Due, Entry, Job
+from proxy.store.document import ENDED, SUBMITTING
 from translators.core import Capability, Operation, Seen, State, Task
 from translators.errors import Fault, FaultKind, MalformedReply
 
@@ -42,10 +43,11 @@ class Poller:
         account = self._worker.accounts.get(due.provider)
         if account is None:
             self._worker.queue.later(due, 0.0)  # for when a reload brings its provider back
-        if job is None or account is None:
+            return None
+        if job is None:
             return None
         entry = job.tasks[due.index]
-        if entry.ended or entry.submitting:
+        if entry.state in ENDED or entry.state in SUBMITTING:
             return None
         if entry.state == "fetching":
             return self._fetcher.fetch(due, job, entry, account)
