@@ -77,10 +77,10 @@ class Driver:
         seat: Seat | None = None,
     ) -> Answer:
         """The same of any request. `seat`: a submit's place, which has been let through."""
-        if seat is None:
-            await self.let_in(account, poll=poll)
-        else:
+        if seat is not None:
             request.extensions["fresh"] = _FRESH
+        elif account.config.rpm is not None or not account.slots.taken():  # else it is let in
+            await self.let_in(account, poll=poll)
         try:
             answer = await self.send(account, request, timeout)
             said, body = _parsed(at_once(answer) or await read_out(answer))

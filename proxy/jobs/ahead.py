@@ -41,7 +41,8 @@ class Ahead(OnLoop):
         self._kept[due.job_id, due.index] = due
         when = self._loop.time() + due.at - time.time()
         heappush(self._order, (when, next(self._number), due))
-        self._tick_at(when)
+        if when < self._next:
+            self._tick_at(when)
 
     def taken(self, due: Due) -> None:
         """Its task is kept no more."""

@@ -11,11 +11,13 @@ from proxy.jobs.in_force import InForce
 from proxy.jobs.waiting import Waiting
 from proxy.onloop import OnLoop
 from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, Store, StoreUnavailable
+from proxy.store.document import SUBMITTING
 
 _LAST = 2.0  # seconds that polls have to end in when the proxy stops
 _SHARE = 50  # polls at one provider at a time, whatever the others do: one that hangs keeps none of them waiting
 _IDLE = 1.0  # seconds between looks at an empty queue: another worker may have died with work
 
+_Place = tuple[str, int]  # a job, and the index of its task
 # What is done with a task that is due, and its job; it sets when the task is due again. None: nothing to do.
 Work = Callable[[Due, Job | None], Awaitable[None] | None]
 
@@ -31,8 +33,8 @@ class Queue(OnLoop):
         self._awake_at = 0.0  # by the clock of time.monotonic()
         self._soonest = 0.0  # what has become due since the store was last asked
         self._later: list[tuple[Due, float]] = []
-        self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
-        self._again: set[tuple[str, int]] = set()  # those that are due again at once
+        self._under_way: dict[_Place, asyncio.Task[None]] = {}
+        self._again: set[_Place] = set()  # those that are due again at once
         self._busy: defaultdict[str, int] = defaultdict(int)
         self._ahead = Ahead(self._room, self._begin, lambda due: self._postpone(due, due.at))
         self._ours: defaultdict[str, int] = defaultdict(int)  # kept ones that are being polled
@@ -154,13 +156,13 @@ class Queue(OnLoop):
             return
         self._busy[due.provider] += 1
         self._ours[due.provider] += kept
-        polling = self._guarded(due, job, kept=kept, unread=unread)
+        polling = self._guarded(place, due, job, kept=kept, unread=unread)
         self._under_way[place] = self._loop.create_task(polling)
 
     def _begin(self, due: Due) -> None:
         job = self._waiting.told(due.job_id)
         # Where the gateway calls, another worker may have been called meanwhile.
-        unread = job is None or bool(job.callback) or job.tasks[due.index].submitting
+        unread = job is None or bool(job.callback) or job.tasks[due.index].state in SUBMITTING
         self._start(due, job, kept=True, unread=unread)
 
     def _room(self, provider: str) -> bool:
@@ -209,11 +211,12 @@ class Queue(OnLoop):
     def _most(self, provider: str) -> int:
         """Polls that may be under way there at once: half of its connections are for submits and chat."""
         account = self._in_force.accounts.get(provider)
-        most = _SHARE if account is None else min(_SHARE, account.config.max_concurrency // 2)
-        return max(most, 1)
+        most = _SHARE if account is None else account.config.max_concurrency // 2
+        return _SHARE if most > _SHARE else most or 1
 
-    async def _guarded(self, due: Due, job: Job | None, *, kept: bool, unread: bool) -> None:
-        place = due.job_id, due.index
+    async def _guarded(
+        self, place: _Place, due: Due, job: Job | None, *, kept: bool, unread: bool
+    ) -> None:
         try:
             if unread:
                 job = await self._store.get(due.job_id)
@@ -229,12 +232,11 @@ class Queue(OnLoop):
             self._in_force.report(exc, f"polling {due.job_id}")
             self.later(due, self._in_force.config.jobs.poll_max)
         finally:
-            self._left(due, kept)
+            self._left(place, due, kept)
 
-    def _left(self, due: Due, kept: bool) -> None:
+    def _left(self, place: _Place, due: Due, kept: bool) -> None:
         if due.provider in self._left_out:
             self._wake.set()
-        place = due.job_id, due.index
         del self._under_way[place]
         self._busy[due.provider] -= 1
         self._ours[due.provider] -= kept
