@@ -56,15 +56,17 @@ class Driver:
         account: Account,
         path: str,
         *,
+        task_id: str = "",
         poll: float | None = None,
         timeout: Timeout | None = None,
     ) -> Coroutine[Any, Any, Answer]:
-        """What the gateway answers to a GET, whole and whatever its status. `timeout`: not the config's; `poll`:
-        the seconds that it waits for its place, where submits and chat go first.
+        """What the gateway answers to a GET, whole and whatever its status. `task_id`: for `{id}` in the path;
+        `timeout`: not the config's; `poll`: the seconds that it waits for its place, where submits and chat
+        go first.
 
         Raises Unreachable, Throttled or Lost.
         """
-        request = get(account, _keyed(account, path))
+        request = get(account, _keyed(account, path), task_id)
         return self.answer(account, request, poll=poll, timeout=timeout)
 
     async def answer(

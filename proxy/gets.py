@@ -5,6 +5,7 @@ httpx parses a URL and copies the headers for each, which is a third of what a p
 
 import re
 from functools import cached_property
+from urllib.parse import quote
 
 import httpx
 
@@ -29,15 +30,17 @@ def headers_of(account: Account, accept: str) -> dict[str, str]:
     }
 
 
-def get(account: Account, path: str) -> httpx.Request:
-    """A GET of a path below the gateway's base URL."""
+def get(account: Account, path: str, task_id: str = "") -> httpx.Request:
+    """A GET of a path below the gateway's base URL; `task_id` takes the place of `{id}` in it."""
     common = account.prepared.get(_GETS)
     if common is None:
         common = account.prepared[_GETS] = _Common(account)
     assert isinstance(common, _Common)
-    if common.before is None or not _PLAIN.fullmatch(path):
-        return httpx.Request("GET", _below(common.url, path), headers=common.headers)
-    return _Get(common, path, common.before + path.encode("ascii") + common.after)
+    filled = path.replace("{id}", task_id) if task_id else path
+    if common.before is None or "/" in task_id or not _PLAIN.fullmatch(filled):
+        filled = path.replace("{id}", quote(task_id, safe=""))
+        return httpx.Request("GET", _below(common.url, filled), headers=common.headers)
+    return _Get(common, filled, common.before + filled.encode("ascii") + common.after)
 
 
 class _Common(Prepared):

@@ -1,5 +1,7 @@
 """GETs that are made without parsing a URL each: the same on the wire as httpx would have them."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
@@ -43,3 +45,13 @@ def test_as_httpx_has_it(base: str, path: str) -> None:
         assert head_of("GET", made.url, made.headers.raw) == head_of(
             "GET", known.url, known.headers.raw
         )
+
+
+@pytest.mark.parametrize("task_id", ["vid_1", "a/b", "..", "a b", "{id}", "x?y=1", "ü"])
+def test_a_task_is_one_segment_of_the_path_whatever_its_id(task_id: str) -> None:
+    text = f"providers: {{a: {{translator: onysoft, api_key: sk-secret, base_url: '{BASES[0]}'}}}}"
+    config = parse(text, "c.yaml", {}, TRANSLATORS).providers["a"]
+    made = get(account("a", config, TRANSLATORS["onysoft"]), "/r/{id}", task_id)
+    known = httpx.Request("GET", f"{BASES[0]}/r/{quote(task_id, safe='')}")
+    assert isinstance(made, Post) == (task_id == "vid_1")
+    assert made.url == known.url and made.url.raw_path == known.url.raw_path

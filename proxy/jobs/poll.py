@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable
 from dataclasses import replace
-from urllib.parse import quote
 
 from proxy.accounts import Account
 from proxy.deadlines import Deadlines
@@ -58,7 +57,6 @@ class Poller:
         if operation is None or operation.poll is None or entry.task_id is None:
             raise LookupError(f"{job.target} is not polled")
         path = operation.poll.paths[entry.poll_path % len(operation.poll.paths)]
-        path = path.replace("{id}", quote(entry.task_id, safe=""))
         now = time.time()
         self._worker.metrics.poll_lag.observe(account.name, value=max(0.0, now - due.at))
         limit = seconds_for(due, self._worker.lease)
@@ -68,7 +66,11 @@ class Poller:
             # All of it is to be over by then: an answer that comes drop by drop would outlast its lease.
             # Nor is it the gateway's silence where our own limits leave no place for it.
             asking = self._worker.driver.ask(
-                account, path, poll=limit * _IN_LINE, timeout=account.untimed
+                account,
+                path,
+                task_id=entry.task_id,
+                poll=limit * _IN_LINE,
+                timeout=account.untimed,
             )
             answer = await self._limits.within(limit, asking)
         except Throttled as throttled:

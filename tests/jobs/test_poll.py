@@ -31,7 +31,7 @@ async def limits(monkeypatch: pytest.MonkeyPatch, until: float) -> list[float]:
     limits = Limits()
     monkeypatch.setattr(poll, "Deadlines", lambda: limits)
 
-    async def ask(account: Any, path: str, *, poll: float, timeout: Any) -> None:
+    async def ask(account: Any, path: str, **_: Any) -> None:
         raise AssertionError("there is no gateway")
 
     operation = SimpleNamespace(poll=SimpleNamespace(paths=["/tasks/{id}"]))
