@@ -13,7 +13,7 @@ from translators import openai
 from translators.core import JSON, Answer, Call, Poll, Seen, State, Task
 from translators.errors import Fault, MalformedReply, error_in, message_in
 from translators.files import asset_of, links_in
-from translators.wrapping import id_in, task_in
+from translators.wrapping import id_in, id_of, task_in
 
 _FAILED = ("fail", "failed", "error")
 
@@ -31,13 +31,14 @@ def refuse(answer: Answer) -> Fault | None:
 
 def read(answer: Answer, call: Call) -> Task:
     """A submit's answer `{"taskId": "…"}`; a failure without a taskId has surely taken nothing."""
-    id = id_in(answer.body)
+    holder = task_in(answer.body)
+    id = id_of(holder) or id_in(answer.body)
     if id is None and _failed(answer.body):
         return Task(State.FAILED, fault=replace(_fault(answer.body), certain=True))
     if id is None:
         raise MalformedReply("The gateway's answer holds no taskId.")
     try:
-        return _task(answer.body, id)
+        return _task(answer.body, holder, id)
     except MalformedReply:  # what stands for a result is none yet
         return Task(State.RUNNING, id)
 
@@ -46,7 +47,7 @@ def read_result(answer: Answer, seen: Seen) -> Task:
     """`GET /result/{taskId}`. Raises MalformedReply for one bad poll, which fails no job."""
     if answer.body is None and answer.raw.strip() not in (b"", b"null"):
         raise MalformedReply("The gateway's answer to a poll is no JSON.")
-    return _task(answer.body, seen.task_id)
+    return _task(answer.body, task_in(answer.body), seen.task_id)
 
 
 def read_file(answer: Answer, seen: Seen) -> Task:
@@ -56,8 +57,7 @@ def read_file(answer: Answer, seen: Seen) -> Task:
     return replace(task, text=None, assets=tuple(map(asset_of, links))) if links else task
 
 
-def _task(body: Any, id: str) -> Task:
-    holder = task_in(body)
+def _task(body: Any, holder: Mapping[str, Any], id: str) -> Task:
     for told in (holder,) if holder is body else (body, holder):
         if _failed(told):
             return Task(State.FAILED, id, fault=_fault(told))
