@@ -167,9 +167,9 @@ def _brought(
     job: Job, index: int, outcome: Outcome, now: float, *, state: str, at: float | None
 ) -> Job:
     entry = job.tasks[index]
-    known = [one for one in (job.links_until, outcome.links_until) if one is not None]
-    if known:
-        job = job.but(links_until=min(known))
+    ends = outcome.links_until
+    if ends is not None and (job.links_until is None or ends < job.links_until):
+        job = job.but(links_until=ends)
     brought = entry.but(
         state=state,
         at=at,
@@ -199,28 +199,41 @@ def moved(job: Job, index: int, entry: Entry, now: float) -> Job:
     tasks = list(job.tasks)
     before, tasks[index] = tasks[index], entry
     cost = job.cost if entry.cost == before.cost else _sum(tasks)
-    states = {one.state for one in tasks}
-    if states <= ENDED:
-        good = "completed" in states
-        error = None if good else next((one.error for one in tasks if one.error), None)
+    going_on = started = good = False
+    done = 0
+    for one in tasks:  # of which there is one nearly always: a set or a sum of it would cost more
+        state = one.state
+        if state in _STARTED:
+            started = True
+        if state in ENDED:
+            good = good or state == "completed"
+            done += 100
+        else:
+            going_on = True
+            done += one.progress
+    if going_on:
+        done = min(done // len(tasks), 99)
         return job.but(
             tasks=tasks,
-            status="completed" if good else "failed",
-            progress=100 if good else job.progress,
-            completed_at=now,
-            error=error,
+            status="in_progress" if started else job.status,
+            progress=done if done > job.progress else job.progress,
             cost=cost,
-            notify_at=now if job.webhook else None,
         )
-    done = sum([100 if one.ended else one.progress for one in tasks]) // len(tasks)
+    error = None if good else next((one.error for one in tasks if one.error), None)
     return job.but(
         tasks=tasks,
-        status=job.status if states.isdisjoint(_STARTED) else "in_progress",
-        progress=max(job.progress, min(done, 99)),
+        status="completed" if good else "failed",
+        progress=100 if good else job.progress,
+        completed_at=now,
+        error=error,
         cost=cost,
+        notify_at=now if job.webhook else None,
     )
 
 
 def _sum(tasks: list[Entry]) -> float | None:
-    known = [entry.cost for entry in tasks if entry.cost is not None]
-    return countable(sum(known)) if known else None
+    total: float | None = None
+    for entry in tasks:
+        if entry.cost is not None:
+            total = entry.cost if total is None else total + entry.cost
+    return None if total is None else countable(total)
