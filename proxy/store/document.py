@@ -14,6 +14,8 @@ T = TypeVar("T", "Entry", "Job")
 ENDED = frozenset(("completed", "failed"))  # states of a task, and of a job
 SUBMITTING = frozenset(("new", "sending"))
 
+_blank = object.__new__
+
 
 class _Document:
     """`_raw`: what it was read from, or last written as, beside its fields."""
@@ -26,10 +28,11 @@ class _Document:
 
         As `dataclasses.replace`, at a tenth of its cost: a job is copied a dozen times in its life.
         """
-        fields = self.__dict__ | changes
-        if len(fields) != len(self.__dict__):
-            raise TypeError(f"no such field: {changes.keys() - self.__dict__.keys()}")
-        made = object.__new__(type(self))
+        before = self.__dict__
+        fields = before | changes
+        if len(fields) != len(before):
+            raise TypeError(f"no such field: {changes.keys() - before.keys()}")
+        made = _blank(type(self))
         made.__dict__ = fields
         made._raw = None  # to look for what is not there at all costs an exception
         return made
@@ -154,6 +157,6 @@ def _made(cls: type[T], fields: dict[str, Any]) -> T:
     known = cls.__dataclass_fields__
     if fields.keys() != known.keys():
         return cls(**{name: value for name, value in fields.items() if name in known})
-    made = object.__new__(cls)
+    made = _blank(cls)
     made.__dict__ = fields
     return made
