@@ -5,10 +5,13 @@ has less (the reservation, until the cost is known), and the lines of the table 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from proxy.store.base import Entry, Job
 from proxy.store.document import ENDED
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
+
+_DAY = 86_400  # seconds
 
 # How a task fails of which the gateway itself has said that it made nothing.
 _SAID_SO = frozenset({"generation_failed", "content_policy_violation"})
@@ -37,15 +40,18 @@ def usage(old: Job | None, new: Job) -> Sequence[tuple[Line, Counts]]:
     All of a job stands in one line. Where a change moves it to another (what fails may count elsewhere), the
     cost that was booked before goes with it.
     """
-    if new.cost is None and new.status not in ENDED and (old is None or old.cost is None):
-        return ()  # most changes
+    was = None if old is None else old.cost
     ended = new.status in ENDED and (old is None or old.status not in ENDED)
-    booked, cost = 0 if old is None else _cost(old), _cost(new)
+    if not ended and new.cost == was:
+        return ()  # most changes
+    cost = 0 if new.cost is None else nanos(new.cost)
+    booked = 0 if was is None else nanos(was)
     if not ended and cost == booked:
         return ()
-    counts = Counts(int(ended), int(ended and new.status == "failed"), 0, 0, cost - booked)
     place = _place(new)
-    line = Line(day_of(new.created_at), new.owner, *place, new.kind)
+    line = _line(new.created_at // _DAY, new.owner, *place, new.kind)
+    failed = 1 if ended and new.status == "failed" else 0
+    counts = Counts(1 if ended else 0, failed, 0, 0, cost - booked)
     if old is None or not booked or (left := _place(old)) == place:
         return ((line, counts),)
     counts.nanos = cost
@@ -78,10 +84,13 @@ def _in_doubt(entry: Entry) -> bool:
     return unkept or code == "submission_ambiguous"
 
 
-def _cost(job: Job) -> int:
-    return 0 if job.cost is None else nanos(job.cost)
-
-
 def _place(job: Job) -> tuple[str, str]:
     """Route and provider, by which the lines of a job as it was and is may differ."""
-    return route_of(job.model, job.target, failed=job.status == "failed"), job.provider
+    if job.status != "failed":
+        return job.model, job.provider
+    return route_of(job.model, job.target, failed=True), job.provider
+
+
+@lru_cache(maxsize=1024)  # a job is booked twice, and most stand in the same few lines
+def _line(day: float, key: str, route: str, provider: str, kind: str) -> Line:
+    return Line(day_of(day * _DAY), key, route, provider, kind)

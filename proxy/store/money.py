@@ -225,10 +225,16 @@ def believable(usd: float) -> bool:
     return 0.0 <= usd <= MOST_USD
 
 
+# To round a number takes ten times as long as to look it up, and most requests cost the same as the one before.
+_remembered = lru_cache(maxsize=256, typed=True)
+
+
+@_remembered
 def nanos(usd: float) -> int:
     return round(usd * NANOS)
 
 
+@_remembered
 def countable(usd: float) -> float:
     """US dollars without what no book can hold: a thousand characters cost some millionths at many models."""
     return round(usd, 9)
