@@ -225,19 +225,14 @@ def believable(usd: float) -> bool:
     return 0.0 <= usd <= MOST_USD
 
 
-# To round a number takes ten times as long as to look it up, and most requests cost the same as the one before.
-_remembered = lru_cache(maxsize=256, typed=True)
-
-
-@_remembered
 def nanos(usd: float) -> int:
     return round(usd * NANOS)
 
 
-@_remembered
 def countable(usd: float) -> float:
     """US dollars without what no book can hold: a thousand characters cost some millionths at many models."""
-    return round(usd, 9)
+    # By way of whole numbers: to round to places takes six times as long.
+    return nanos(usd) / NANOS if believable(usd) else usd
 
 
 def day_of(seconds: float) -> str:
