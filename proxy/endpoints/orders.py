@@ -131,10 +131,12 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Seque
     hook = wish.said.get("webhook_url")
     webhook = None if hook is None else checked(hook, config)
     candidates = _candidates(exchange, wish, job_id, secret)
-    files = Uploads(media, config.server.public_url, runtime.driver)
+    files: Uploads | None = None
+    if wish.keep_files or [one for one in candidates if holds_upload(one.plan.request.body)]:
+        files = Uploads(media, config.server.public_url, runtime.driver)
     try:
-        hosted = await _hosted(candidates, files)
-        kept = await _kept(wish, files) if wish.keep_files else _shown(wish.ask.params)
+        hosted = candidates if files is None else await _hosted(candidates, files)
+        kept = await _kept(wish, files) if files and wish.keep_files else _shown(wish.ask.params)
         first, now = hosted[0], time.time()
         job = Job(
             id=job_id,
@@ -155,13 +157,14 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Seque
             dropped=list(first.plan.dropped),
             webhook=webhook,
             callback=secret,
-            media=list(files.names.values()),
+            media=[] if files is None else list(files.names.values()),
             reserved=0.0 if budget is None else _reserved(exchange, hosted),
             charged_at=None if budget is None else budget.slot(now),
             tasks=[Entry() for _ in range(wish.tasks)],
         )
     except BaseException:
-        await media.remove(list(files.names.values()))
+        if files is not None:
+            await media.remove(list(files.names.values()))
         raise
     return job, hosted
 

@@ -54,10 +54,11 @@ class NotFetched(NoFile):
 def holds_upload(value: Any) -> bool:
     """Whether a native body cannot be sent as it is: see `Uploads.hosted`."""
     if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return any(holds_upload(one) for one in value if type(one) not in PLAIN)
-    return not isinstance(value, _SENT_SO)
+        value = value.values()
+    elif not isinstance(value, list):
+        return not isinstance(value, _SENT_SO)
+    odd = [one for one in value if type(one) not in PLAIN]
+    return any(map(holds_upload, odd))
 
 
 @dataclass
