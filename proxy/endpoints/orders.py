@@ -16,11 +16,12 @@ from proxy.errors import ApiError
 from proxy.exchange import given
 from proxy.jobs import transitions
 from proxy.jobs.notify import checked
+from proxy.jobs.start import Beginning
 from proxy.limits import over_budget
 from proxy.pricing import ordered_price
 from proxy.routing import Ask, Candidate, Resolved
 from proxy.service import Handled, exchange_of
-from proxy.store.base import Entry, Job
+from proxy.store.base import Job
 from proxy.store.document import ENDED
 from proxy.store.ids import new_id
 from proxy.store.money import OverBudget
@@ -54,11 +55,11 @@ async def place(request: Request, wish: Wish) -> Job:
     Raises what makes the request impossible, before anything is sent.
     """
     exchange = exchange_of(request)
-    job, candidates = await _planned(exchange, wish, request.scope["path"])
+    job, beginning = await _planned(exchange, wish, request.scope["path"])
     try:
         stored = await exchange.service.jobs.start_job(
             job,
-            candidates,
+            beginning,
             key=given(request, b"idempotency-key") or None,
             retry=retry_count(request),
             budget=exchange.client.budget,
@@ -121,8 +122,8 @@ def note(exchange: Handled, job: Job) -> None:
             exchange.headers["x-anygate-partial"] = f"{good}/{len(job.tasks)}"
 
 
-async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Sequence[Candidate]]:
-    """The job as it is to be stored, and who it may be sent to: with its files at hand."""
+async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Beginning]:
+    """The job as it is to be stored, and how it begins: with its files at hand."""
     runtime, media = exchange.service.runtime, exchange.service.media
     config, budget = runtime.config, exchange.client.budget
     job_id = new_id(wish.kind)
@@ -134,13 +135,20 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Seque
     files: Uploads | None = None
     if wish.keep_files or [one for one in candidates if holds_upload(one.plan.request.body)]:
         files = Uploads(media, config.server.public_url, runtime.driver)
+    beginning: Beginning | None = None
     try:
         hosted = candidates if files is None else await _hosted(candidates, files)
         kept = await _kept(wish, files) if files and wish.keep_files else _shown(wish.ask.params)
-        first, now = hosted[0], time.time()
+        digest, asked, now = fingerprint(path, wish.said), _asked(wish), time.time()
+        rare = _rare(wish, webhook, secret, files)
+        if budget is not None:
+            rare |= {"reserved": _reserved(exchange, hosted), "charged_at": budget.slot(now)}
+        beginning = exchange.service.jobs.begin(hosted, wish.tasks)
+        first = beginning.candidates[0]
+        # With one more named it would be called by way of a dictionary, at twice the cost.
         job = Job(
-            id=job_id,
-            kind=wish.kind,
+            job_id,
+            wish.kind,
             capability=first.capability.value,
             owner=exchange.client.name,
             model=wish.resolved.name,
@@ -150,23 +158,21 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Seque
             created_at=now,
             deadline=now + config.jobs.timeout,
             request=kept,
-            asked=_asked(wish),
+            asked=asked,
             ordered=first.plan.ordered.known(),
-            fingerprint=fingerprint(path, wish.said),
-            remixed_from=wish.remixed_from,
+            fingerprint=digest,
             dropped=list(first.plan.dropped),
-            webhook=webhook,
-            callback=secret,
-            media=[] if files is None else list(files.names.values()),
-            reserved=0.0 if budget is None else _reserved(exchange, hosted),
-            charged_at=None if budget is None else budget.slot(now),
-            tasks=[Entry() for _ in range(wish.tasks)],
+            tasks=beginning.tasks,
         )
+        if beginning.long:
+            rare["status"] = "in_progress"
+        return (job.but(**rare) if rare else job), beginning
     except BaseException:
+        if beginning is not None:
+            beginning.leave()
         if files is not None:
             await media.remove(list(files.names.values()))
         raise
-    return job, hosted
 
 
 def _candidates(exchange: Handled, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
@@ -234,6 +240,19 @@ def _asked(wish: Wish) -> dict[str, str]:
         if isinstance(one, (str, int, float)):
             found[name] = str(one)
     return found
+
+
+def _rare(wish: Wish, webhook: str | None, secret: str, files: Uploads | None) -> JSON:
+    """What few jobs have."""
+    media = [] if files is None else list(files.names.values())
+    if not (media or secret or webhook or wish.remixed_from):
+        return {}
+    return {
+        "webhook": webhook,
+        "callback": secret,
+        "remixed_from": wish.remixed_from,
+        "media": media,
+    }
 
 
 def _reserved(exchange: Handled, candidates: Sequence[Candidate]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from proxy.jobs.launch import Launcher
 from proxy.jobs.poll import Poller
+from proxy.jobs.start import Beginning
 from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.worker import Worker
 from proxy.media import Media
@@ -78,10 +79,17 @@ class Jobs(OnLoop):
         await self._upkeep.stop()
         await self._worker.waiting.stop()
 
+    def begin(self, candidates: Sequence[Candidate], number: int) -> Beginning:
+        """How a job of so many tasks is to be made: as on its way, where its next target has a place free at once.
+
+        That place is held until `start_job` has sent it: who does not come so far leaves it.
+        """
+        return self._launcher.begin(candidates, number)
+
     def start_job(
         self,
         job: Job,
-        candidates: Sequence[Candidate],
+        beginning: Beginning,
         *,
         key: str | None,
         retry: int,
@@ -92,7 +100,7 @@ class Jobs(OnLoop):
         Raises StoreUnavailable, KeyReused or OverBudget; then nothing was sent. Once begun it goes on
         without its client; the job's files are removed where it is not stored.
         """
-        return self._launcher.start(job, candidates, key=key, retry=retry, budget=budget)
+        return self._launcher.start(job, beginning, key=key, retry=retry, budget=budget)
 
     def wait(
         self, job_id: str, done: Callable[[Job], bool], timeout: float

@@ -5,33 +5,26 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-from proxy.jobs import transitions
-from proxy.jobs.start import Start, sending
+from proxy.jobs.start import Beginning, Start
 from proxy.jobs.submit import GaveUp, Submitter
 from proxy.jobs.upkeep import Upkeep
 from proxy.jobs.worker import Worker
 from proxy.onloop import OnLoop
 from proxy.routing import Candidate, take_next
-from proxy.store.base import Job, StoreUnavailable, Unanswered
+from proxy.store.base import Entry, Job, StoreUnavailable, Unanswered
 from proxy.store.money import Budget
 
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """A job as it is to be stored, and the targets that it is sent to in turn.
-
-    `start`: at the first of them, where it has a place; then the job is stored as on its way there.
-    `stored`: is told which job it is: this one, or one that it joins.
-    """
+    """A job as it is to be stored. `stored`: is told which job it is: this one, or one that it joins."""
 
     job: Job
-    candidates: Sequence[Candidate]
-    start: Start | None
+    beginning: Beginning
     stored: "asyncio.Future[Job]"
 
     def over(self) -> None:
-        if self.start is not None:
-            self.start.leave()
+        self.beginning.leave()
         if not self.stored.done():
             self.stored.set_exception(StoreUnavailable("the proxy is stopping"))
 
@@ -43,20 +36,36 @@ class Launcher(OnLoop):
         self._upkeep = upkeep
         self._under_way: dict[Order, asyncio.Task[None]] = {}
 
+    def begin(self, candidates: Sequence[Candidate], number: int) -> Beginning:
+        """See `Jobs.begin`."""
+        left = list(candidates)
+        first = take_next(left)
+        seat = self._worker.driver.seat_at_once(first.account)
+        now = time.time()
+        until = now + self._worker.lease
+        if seat is None:
+            return Beginning(candidates, [Entry(at=until) for _ in range(number)])
+        attempt = first.account.health.begin(first.target.model)
+        tasks = [Entry(state="sending", at=until, submitted_at=now)]
+        if number > 1:
+            tasks += [Entry(at=until) for _ in range(1, number)]
+        start = Start(seat, attempt, until)
+        return Beginning((first, *left), tasks, start, first.plan.operation.long)
+
     def start(
         self,
         job: Job,
-        candidates: Sequence[Candidate],
+        beginning: Beginning,
         *,
         key: str | None,
         retry: int,
         budget: Budget | None,
     ) -> Awaitable[Job]:
         """See `Jobs.start_job`."""
-        order = self._order(job, candidates)
-        beginning = self._begin(order, key, retry, budget)
-        self._under_way[order] = self._loop.create_task(beginning)
-        return order.stored
+        stored: asyncio.Future[Job] = self._loop.create_future()
+        order = Order(job, beginning, stored)
+        self._under_way[order] = self._loop.create_task(self._begin(order, key, retry, budget))
+        return stored
 
     async def stop(self, drain: float) -> None:
         """Let what is under way end, for up to `drain` seconds."""
@@ -70,26 +79,6 @@ class Launcher(OnLoop):
             self._under_way.pop(order, None)
             order.over()  # of those that were cancelled before they had begun, too
 
-    def _order(self, job: Job, candidates: Sequence[Candidate]) -> Order:
-        """With a place at the first of its targets, if one is free: such a job need not be written twice."""
-        stored: asyncio.Future[Job] = self._loop.create_future()
-        left = list(candidates)
-        first = take_next(left)
-        seat = self._worker.driver.seat_at_once(first.account)
-        now, lease = time.time(), self._worker.lease
-        until = now + lease
-        if seat is None or len(job.tasks) > 1:
-            job = job.but(tasks=[one.but(at=until) for one in job.tasks])
-        if seat is None:
-            return Order(job, candidates, None, stored)
-        attempt = first.account.health.begin(first.target.model)
-        if first is candidates[0]:  # as which the job was made
-            long = first.plan.operation.long
-            job = transitions.begun(job, 0, now=now, until=until, long=long)
-        else:
-            job = sending(0, first, lease)(job) or job
-        return Order(job, (first, *left), Start(seat, attempt, until), stored)
-
     async def _begin(
         self, order: Order, key: str | None, retry: int, budget: Budget | None
     ) -> None:
@@ -100,7 +89,7 @@ class Launcher(OnLoop):
                 order.stored.set_result(made)
             if made.id == job.id:
                 self._worker.sending[job.id] = job
-                await self._submitter.run(job, order.candidates, self._begins(order))
+                await self._submitter.run(job, order.beginning.candidates, self._begins(order))
         except GaveUp:
             pass
         except Exception as exc:
@@ -132,7 +121,7 @@ class Launcher(OnLoop):
     def _begins(self, order: Order) -> Start | None:
         """How it begins now that it is stored. None where that took so long that others may have taken the job
         for an orphan: it is marked anew."""
-        start = order.start
+        start = order.beginning.start
         if start is None:
             return None
         start.seat.stored()

@@ -1,6 +1,7 @@
 """How a task is stored as on its way to a target, and what it holds there until its answer is read."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.accounts import Seat
@@ -8,7 +9,7 @@ from proxy.health import Attempt
 from proxy.jobs import transitions
 from proxy.jobs.transitions import Aim
 from proxy.routing import Candidate
-from proxy.store.base import Change
+from proxy.store.base import Change, Entry
 
 
 @dataclass(slots=True)
@@ -23,6 +24,25 @@ class Start:
     def leave(self) -> None:
         self.seat.release()
         self.attempt.left()
+
+
+@dataclass(slots=True)
+class Beginning:
+    """How a job that is about to be made is stored, with its tasks.
+
+    `start`: at the first of its candidates, where that has a place free: then it is stored as on its way there, in
+    progress already if that submit takes as long as the work (`long`).
+    """
+
+    candidates: Sequence[Candidate]
+    tasks: list[Entry]
+    start: Start | None = None
+    long: bool = False
+
+    def leave(self) -> None:
+        """It is not begun, or has ended."""
+        if self.start is not None:
+            self.start.leave()
 
 
 def sending(index: int, candidate: Candidate, lease: float) -> Change:

@@ -16,7 +16,7 @@ from proxy.jobs.engine import Jobs
 from proxy.routing import Ask
 from proxy.sandbox import Sandbox
 from proxy.service import Service
-from proxy.store.base import Entry, Job, StoreUnavailable, Unanswered
+from proxy.store.base import Job, StoreUnavailable, Unanswered
 from proxy.store.ids import new_id
 from tests.harness import config_for, write
 from translators import TRANSLATORS
@@ -73,7 +73,8 @@ class Engine:
             params = {"prompt": "A cat"}
         ask = Ask(capability, params)
         candidates = router.candidates(router.resolve(model, capability, ANONYMOUS), ask)
-        first, now = candidates[0], time.time()
+        beginning = self.jobs.begin(candidates, tasks)
+        first, now = beginning.candidates[0], time.time()
         job = Job(
             id=new_id("video"),
             kind="video",
@@ -85,11 +86,12 @@ class Engine:
             native=first.plan.model,
             created_at=now,
             deadline=now + self.service.config.jobs.timeout,
+            status="in_progress" if beginning.long else "queued",
             fingerprint=model,
             media=list(media),
-            tasks=[Entry() for _ in range(tasks)],
+            tasks=beginning.tasks,
         )
-        return await self.jobs.start_job(job, candidates, key=key, retry=0)
+        return await self.jobs.start_job(job, beginning, key=key, retry=0)
 
     async def now(self, job: Job) -> Job:
         found = await self.service.store.get(job.id)
