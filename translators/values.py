@@ -192,8 +192,14 @@ class Ordered:
     seconds: str | None = None
 
     def known(self) -> dict[str, str]:
-        said = {"resolution": self.resolution, "ratio": self.ratio, "seconds": self.seconds}
-        return {name: value for name, value in said.items() if value is not None}
+        known: dict[str, str] = {}
+        if self.resolution is not None:
+            known["resolution"] = self.resolution
+        if self.ratio is not None:
+            known["ratio"] = self.ratio
+        if self.seconds is not None:
+            known["seconds"] = self.seconds
+        return known
 
 
 def from_json(raw: bytes | str) -> Any:

@@ -149,7 +149,7 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
         job = Job(
             job_id,
             wish.kind,
-            capability=first.capability.value,
+            capability=str(first.capability),
             owner=exchange.client.name,
             model=wish.resolved.name,
             provider=first.account.name,
@@ -237,7 +237,7 @@ def _asked(wish: Wish) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in ("size", "seconds"):
         one = said.get(name, usual.get(name))
-        if isinstance(one, (str, int, float)):
+        if one is not None and isinstance(one, (str, int, float)):
             found[name] = str(one)
     return found
 

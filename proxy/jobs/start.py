@@ -52,7 +52,7 @@ def sending(index: int, candidate: Candidate, lease: float) -> Change:
         provider=candidate.account.name,
         target=str(candidate.target),
         native=plan.model,
-        capability=candidate.capability.value,
+        capability=str(candidate.capability),
         ordered=plan.ordered.known(),
         dropped=plan.dropped,
     )
