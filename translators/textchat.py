@@ -5,7 +5,6 @@ gateway cannot do at all (pictures, tools) is refused; `response_format` is aske
 checked afterwards; tokens are estimated, four characters each.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -31,7 +30,8 @@ _PIECE = 48  # characters that a chunk of an answer made up afterwards has at mo
 
 def prompt_text(value: Any, call: Call) -> str:
     """The converter `take("messages", prompt_text)`: also checks what is applied to the answer later."""
-    stops(call.params.get("stop"))
+    if (stop := call.params.get("stop")) is not None:
+        stops(stop)
     return transcript(value, call.params.get("response_format"))
 
 
@@ -46,7 +46,7 @@ def transcript(messages: Any, response_format: Any = None) -> str:
         raise InvalidType("messages", "array", messages)
     if not messages:
         raise MissingParameter("messages", "'messages' must hold at least one message.")
-    wish = _instruction(response_format)
+    wish = "" if response_format is None else _instruction(response_format)
     said = [_said(place, one) for place, one in enumerate(messages)]
     if len(said) == 1 and said[0][0] == "User":
         text = said[0][1]
@@ -93,7 +93,7 @@ def fits(text: str, response_format: Any) -> str:
 
 def tokens(characters: int) -> int:
     """An estimate: four characters a token, rounded up. The gateway counts none."""
-    return math.ceil(characters / 4)
+    return (characters + 3) // 4
 
 
 def completion(
@@ -167,7 +167,9 @@ def _deltas(text: str) -> Iterator[tuple[JSON, str | None]]:
 
 
 def _usage(texts: Sequence[str], prompt_chars: int) -> JSON:
-    prompt, answer = tokens(prompt_chars), sum(map(tokens, map(len, texts)))
+    prompt, answer = tokens(prompt_chars), 0
+    for text in texts:
+        answer += tokens(len(text))
     return {
         "prompt_tokens": prompt,
         "completion_tokens": answer,

@@ -89,6 +89,8 @@ async def _events(request: Request, job: Job, params: Params) -> AsyncIterator[b
 def _texts(job: Job, params: Params) -> list[str]:
     """Every answer as it is given out. Raises MalformedReply where it is not the format asked for."""
     stop, form = params.get("stop"), params.get("response_format")
+    if stop is None and form is None:
+        return [entry.text or "" for entry in job.tasks if entry.state == "completed"]
     return [
         fits(cut_at_stop(entry.text or "", stop)[0], form)
         for entry in job.tasks
