@@ -117,10 +117,10 @@ def _understood(table: Table) -> Iterator[str]:
 
 
 def _value(name: str, field: Field, call: Call) -> Any:
-    if isinstance(field, Const):
-        return field.value
     if isinstance(field, Take):
         return _taken(name, field, call)
+    if isinstance(field, Const):
+        return field.value
     if field is KEY:
         return call.key
     if field is MODEL:
@@ -141,12 +141,9 @@ def _taken(name: str, field: Take, call: Call) -> Any:
         return own if field.convert is None else field.convert(own, call)
     for source in field.sources:
         value = call.params.get(source)
-        if value is not None:
-            return _converted(source, field, value, call)
+        if value is None:
+            continue
+        if field.convert is not None:
+            return field.convert(value, call)
+        return value if field.native is None else field.native.parse(source, value)
     return field.default
-
-
-def _converted(source: str, field: Take, value: Any, call: Call) -> Any:
-    if field.convert is not None:
-        return field.convert(value, call)
-    return value if field.native is None else field.native.parse(source, value)

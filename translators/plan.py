@@ -113,7 +113,7 @@ def plan(
     if row.max_request is not None and operation.read is not None:
         body = within(body, row.max_request)
     for wanted in names.needs:
-        if not [name for name in wanted if body.get(name) not in _EMPTY]:
+        if not [name for name in wanted if (one := body.get(name)) or one not in _EMPTY]:
             raise MissingParameter(_wanted(operation, call, wanted[0]))
     return Plan(
         model=model,
