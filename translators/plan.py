@@ -115,16 +115,11 @@ def plan(
     for wanted in names.needs:
         if not [name for name in wanted if (one := body.get(name)) or one not in _EMPTY]:
             raise MissingParameter(_wanted(operation, call, wanted[0]))
-    return Plan(
-        model=model,
-        operation=operation,
-        request=Request(operation.method, operation.path, body, operation.form),
-        ordered=_told(operation.ordered(body)),
-        dropped=tuple(dict.fromkeys(one for one in dropped if one in call.given))
-        if dropped
-        else (),
-        price=operation.price(body, call),
-    )
+    left_out = tuple(dict.fromkeys(one for one in dropped if one in call.given)) if dropped else ()
+    request = Request(operation.method, operation.path, body, operation.form)
+    ordered, price = _told(operation.ordered(body)), operation.price(body, call)
+    # Named, its arguments would be put into a dictionary first.
+    return Plan(model, operation, request, ordered, left_out, price)
 
 
 def _translated(

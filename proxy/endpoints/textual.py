@@ -43,14 +43,8 @@ async def chat(
 ) -> Response | Next:
     """The answer, or why a target that is no job should be asked: nobody took the work."""
     asked = resolved.said(params)
-    wish = Wish(
-        kind="chat",
-        resolved=resolved,
-        ask=ask,
-        said=params,
-        tasks=count(asked, "n", _MOST),
-        candidates=candidates,
-    )
+    tasks = count(asked, "n", _MOST)
+    wish = Wish("chat", resolved, ask, params, tasks, candidates=candidates)
     job = await place(request, wish)
     try:
         if flag(asked, "stream"):
