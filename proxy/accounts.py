@@ -43,7 +43,7 @@ class Slots:
         if self.early >= self._limit // 2 or not self.taken():
             return None
         self.early += 1
-        return Seat(self, early=True)
+        return Seat(self, True)
 
     async def wait(self, patience: float | None, *, crowded: bool = False) -> None:
         """Take a place, waiting up to `patience` seconds for one; raises Throttled. `crowded`: however many
@@ -84,7 +84,7 @@ class Seat:
 
     __slots__ = ("_early", "_held", "_slots")
 
-    def __init__(self, slots: Slots, *, early: bool = False) -> None:
+    def __init__(self, slots: Slots, early: bool = False) -> None:
         self._slots = slots
         self._early = early
         self._held = True

@@ -167,9 +167,7 @@ def _deltas(text: str) -> Iterator[tuple[JSON, str | None]]:
 
 
 def _usage(texts: Sequence[str], prompt_chars: int) -> JSON:
-    prompt, answer = tokens(prompt_chars), 0
-    for text in texts:
-        answer += tokens(len(text))
+    prompt, answer = tokens(prompt_chars), sum([tokens(len(text)) for text in texts])
     return {
         "prompt_tokens": prompt,
         "completion_tokens": answer,

@@ -192,14 +192,10 @@ class Ordered:
     seconds: str | None = None
 
     def known(self) -> dict[str, str]:
-        known: dict[str, str] = {}
-        if self.resolution is not None:
-            known["resolution"] = self.resolution
-        if self.ratio is not None:
-            known["ratio"] = self.ratio
-        if self.seconds is not None:
-            known["seconds"] = self.seconds
-        return known
+        if self.resolution is None and self.ratio is None and self.seconds is None:
+            return {}
+        said = {"resolution": self.resolution, "ratio": self.ratio, "seconds": self.seconds}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def from_json(raw: bytes | str) -> Any:

@@ -78,9 +78,8 @@ async def ended(request: Request, job: Job) -> Job:
     left = waiting_time(request) - exchange.age
     found = await exchange.service.jobs.wait(job.id, _over, left)
     if found is None or not found.ended:
-        raise too_late(
-            f"It is not finished yet. It goes on as job {job.id}: GET /v1/jobs/{job.id}."
-        )
+        goes_on = f"It goes on as job {job.id}: GET /v1/jobs/{job.id}."
+        raise too_late(f"It is not finished yet. {goes_on}")
     note(exchange, found)
     if found.status == "failed":
         raise failure(request, found)
@@ -146,18 +145,19 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
             rare |= {"reserved": _reserved(exchange, hosted), "charged_at": budget.slot(now)}
         beginning = exchange.service.jobs.begin(hosted, wish.tasks)
         first = beginning.candidates[0]
-        # With one more named it would be called by way of a dictionary, at twice the cost.
+        # By their place: a class that is called with names is handed them in a dictionary.
         job = Job(
             job_id,
             wish.kind,
-            capability=str(first.capability),
-            owner=exchange.client.name,
-            model=wish.resolved.name,
-            provider=first.account.name,
-            target=str(first.target),
-            native=first.plan.model,
-            created_at=now,
-            deadline=now + config.jobs.timeout,
+            str(first.capability),
+            exchange.client.name,
+            wish.resolved.name,
+            first.account.name,
+            str(first.target),
+            first.plan.model,
+            now,
+            now + config.jobs.timeout,
+            status="in_progress" if beginning.long else "queued",
             request=kept,
             asked=asked,
             ordered=first.plan.ordered.known(),
@@ -165,8 +165,6 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
             dropped=list(first.plan.dropped),
             tasks=beginning.tasks,
         )
-        if beginning.long:
-            rare["status"] = "in_progress"
         return (job.but(**rare) if rare else job), beginning
     except BaseException:
         if beginning is not None:
@@ -209,9 +207,8 @@ async def _hosted(candidates: Sequence[Candidate], files: Uploads) -> Sequence[C
         except NoFile as exc:
             refused = refused or exc
             continue
-        able.append(
-            replace(candidate, plan=replace(plan, request=replace(plan.request, body=body)))
-        )
+        request = replace(plan.request, body=body)
+        able.append(replace(candidate, plan=replace(plan, request=request)))
     if not able and refused is not None:
         raise refused
     return able
@@ -245,15 +242,10 @@ def _asked(wish: Wish) -> dict[str, str]:
 
 def _rare(wish: Wish, webhook: str | None, secret: str, files: Uploads | None) -> JSON:
     """What few jobs have."""
-    media = [] if files is None else list(files.names.values())
-    if not (media or secret or webhook or wish.remixed_from):
+    media, origin = [] if files is None else list(files.names.values()), wish.remixed_from
+    if not (media or secret or webhook or origin):
         return {}
-    return {
-        "webhook": webhook,
-        "callback": secret,
-        "remixed_from": wish.remixed_from,
-        "media": media,
-    }
+    return {"webhook": webhook, "callback": secret, "remixed_from": origin, "media": media}
 
 
 def _reserved(exchange: Handled, candidates: Sequence[Candidate]) -> float:
