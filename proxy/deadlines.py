@@ -6,6 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from proxy.onloop import OnLoop
 
+_TICK = 0.02  # seconds
+
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
@@ -35,8 +37,8 @@ class Times(OnLoop, Generic[K]):
             del self._until[one]
             self._over(one)
         self._timer, self._next = None, float("inf")
-        if self._until:
-            self._tick_at(min(self._until.values()))
+        if self._until:  # each tick goes through all: there are not many a second, however many end
+            self._tick_at(max(min(self._until.values()), now + _TICK))
 
     def _tick_at(self, when: float) -> None:
         if self._timer is not None:

@@ -55,15 +55,14 @@ async def place(request: Request, wish: Wish) -> Job:
     Raises what makes the request impossible, before anything is sent.
     """
     exchange = exchange_of(request)
+    key, retry = given(request, b"idempotency-key") or None, retry_count(request)
     job, beginning = await _planned(exchange, wish, request.scope["path"])
+    # Nothing stands between them: the job may hold a place at a gateway already.
+    starting = exchange.service.jobs.start_job(
+        job, beginning, key=key, retry=retry, budget=exchange.client.budget
+    )
     try:
-        stored = await exchange.service.jobs.start_job(
-            job,
-            beginning,
-            key=given(request, b"idempotency-key") or None,
-            retry=retry_count(request),
-            budget=exchange.client.budget,
-        )
+        stored = await starting
     except OverBudget as exc:
         raise over_budget(exc) from exc
     if stored.deleted:
@@ -140,32 +139,36 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
         hosted = candidates if files is None else await _hosted(candidates, files)
         kept = await _kept(wish, files) if files and wish.keep_files else _shown(wish.ask.params)
         digest, asked, now = fingerprint(path, wish.said), _asked(wish), time.time()
-        rare = _rare(wish, webhook, secret, files)
+        budgeted: JSON = {}
         if budget is not None:
-            rare |= {"reserved": _reserved(exchange, hosted), "charged_at": budget.slot(now)}
+            budgeted = {"reserved": _reserved(exchange, hosted), "charged_at": budget.slot(now)}
         beginning = exchange.service.jobs.begin(hosted, wish.tasks)
         first = beginning.candidates[0]
-        # By their place: a class that is called with names is handed them in a dictionary.
         job = Job(
-            job_id,
-            wish.kind,
-            str(first.capability),
-            exchange.client.name,
-            wish.resolved.name,
-            first.account.name,
-            str(first.target),
-            first.plan.model,
-            now,
-            now + config.jobs.timeout,
+            id=job_id,
+            kind=wish.kind,
+            capability=str(first.capability),
+            owner=exchange.client.name,
+            model=wish.resolved.name,
+            provider=first.account.name,
+            target=str(first.target),
+            native=first.plan.model,
+            created_at=now,
+            deadline=now + config.jobs.timeout,
             status="in_progress" if beginning.long else "queued",
             request=kept,
             asked=asked,
             ordered=first.plan.ordered.known(),
             fingerprint=digest,
+            remixed_from=wish.remixed_from,
             dropped=list(first.plan.dropped),
+            webhook=webhook,
+            callback=secret,
+            media=[] if files is None else list(files.names.values()),
             tasks=beginning.tasks,
+            **budgeted,
         )
-        return (job.but(**rare) if rare else job), beginning
+        return job, beginning
     except BaseException:
         if beginning is not None:
             beginning.leave()
@@ -238,14 +241,6 @@ def _asked(wish: Wish) -> dict[str, str]:
         if one is not None and isinstance(one, (str, int, float)):
             found[name] = str(one)
     return found
-
-
-def _rare(wish: Wish, webhook: str | None, secret: str, files: Uploads | None) -> JSON:
-    """What few jobs have."""
-    media, origin = [] if files is None else list(files.names.values()), wish.remixed_from
-    if not (media or secret or webhook or origin):
-        return {}
-    return {"webhook": webhook, "callback": secret, "remixed_from": origin, "media": media}
 
 
 def _reserved(exchange: Handled, candidates: Sequence[Candidate]) -> float:

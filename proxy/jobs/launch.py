@@ -46,7 +46,7 @@ class Launcher(OnLoop):
         if seat is None:
             return Beginning(candidates, [Entry(at=until) for _ in range(number)])
         attempt = first.account.health.begin(first.target.model)
-        tasks = [Entry("sending", None, until, now)]
+        tasks = [Entry("sending", at=until, submitted_at=now)]
         if number > 1:
             tasks += [Entry(at=until) for _ in range(1, number)]
         start = Start(seat, attempt, until)
