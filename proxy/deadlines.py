@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from proxy.onloop import OnLoop
 
-_TICK = 0.02  # seconds
+_TICK = 0.02  # seconds between two ticks
+_EARLY = 0.001  # seconds that a loop's timer may be: uvloop's are of whole milliseconds
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -19,6 +20,9 @@ class Times(OnLoop, Generic[K]):
         self._over = over
         self._until: dict[K, float] = {}  # → the loop's time
         self._next = float("inf")  # when the timer ticks
+        self._quiet_until = (
+            0.0  # each tick goes through all: there are not many a second, however many end
+        )
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, one: K, seconds: float) -> None:
@@ -32,15 +36,18 @@ class Times(OnLoop, Generic[K]):
 
     def _tick(self) -> None:
         """Tell those whose time has come; come again when that of the next has."""
-        now = self._loop.time()
+        now = self._loop.time() + _EARLY
         for one in [one for one, until in self._until.items() if until <= now]:
             del self._until[one]
             self._over(one)
-        self._timer, self._next = None, float("inf")
-        if self._until:  # each tick goes through all: there are not many a second, however many end
-            self._tick_at(max(min(self._until.values()), now + _TICK))
+        self._timer, self._next, self._quiet_until = None, float("inf"), now + _TICK
+        if self._until:
+            self._tick_at(min(self._until.values()))
 
     def _tick_at(self, when: float) -> None:
+        when = max(when, self._quiet_until)
+        if when >= self._next:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._next = when

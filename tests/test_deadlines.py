@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.deadlines import Deadlines
+from proxy.deadlines import Deadlines, Times
 
 LONG, SHORT = 30.0, 0.01
 
@@ -73,3 +73,21 @@ async def test_each_has_its_own_time(deadlines: Deadlines) -> None:
     late = [deadlines.within(one, asyncio.sleep(LONG)) for one in times]
     ended = await asyncio.gather(*late, return_exceptions=True)
     assert [type(one) for one in ended] == [TimeoutError] * 3
+
+
+async def test_however_many_end_in_a_moment_few_ticks_go_through_them() -> None:
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    ticks: list[float] = []
+
+    def told(number: int) -> None:
+        ticks.append(loop.time())
+        if len(ticks) == 200:
+            over.set()
+
+    times: Times[int] = Times(told)
+    for number in range(200):
+        times.begin(number, 0.001 + number / 2000)
+    began = loop.time()
+    await over.wait()
+    rounds = {round(at * 1000) for at in ticks}
+    assert len(rounds) <= 2 + 2 * (loop.time() - began) / 0.02  # two milliseconds at most for each

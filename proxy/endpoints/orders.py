@@ -110,10 +110,9 @@ def plain_prompt(prompt: Any) -> str | None:
 
 def note(exchange: Handled, job: Job) -> None:
     """The headers that every answer about a job's request carries."""
-    if exchange.headers.get("x-anygate-job") != job.id or exchange.target != job.target:
-        exchange.answered_by(job.provider, job.target, tuple(job.dropped))
-        exchange.route = job.model
-        exchange.headers["x-anygate-job"] = job.id
+    exchange.answered_by(job.provider, job.target, tuple(job.dropped))
+    exchange.route = job.model
+    exchange.headers["x-anygate-job"] = job.id
     exchange.costs(job.cost)
     if job.status == "completed" and len(job.tasks) > 1:
         good = sum(entry.state == "completed" for entry in job.tasks)

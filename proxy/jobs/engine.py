@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from proxy.jobs.launch import Launcher
 from proxy.jobs.poll import Poller
@@ -39,7 +40,7 @@ class Jobs(OnLoop):
         self._loops: list[asyncio.Task[None]] = []
         self._answered: list[str] = []  # jobs whose clients have just got their answers
         self._given: list[str] = []  # … and the kept results that were in these
-        self._noting: set[asyncio.Future[None]] = set()
+        self._noting: set[asyncio.Future[Any]] = set()
 
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
@@ -127,23 +128,24 @@ class Jobs(OnLoop):
     def _note_answered(self) -> None:
         ids, self._answered = self._answered, []
         files, self._given = self._given, []
-        try:  # no task, where the store needs none: each costs as much as the rest of this
-            delivered = self._given_out(ids, files) if files else self._worker.store.delivered(*ids)
+        delivered: Awaitable[object]
+        try:  # the store is asked here and now, not by a task: what comes next finds it done
+            delivered = self._worker.store.delivered(*ids)
         except StoreUnavailable as exc:
-            self._worker.away(exc)
-            return
-        noting = asyncio.ensure_future(delivered)
+            delivered = self._loop.create_future()
+            delivered.set_exception(exc)
+        noting = asyncio.ensure_future(self._given_out(delivered, files) if files else delivered)
         self._noting.add(noting)
         noting.add_done_callback(self._noted)
 
-    async def _given_out(self, ids: Sequence[str], files: Sequence[str]) -> None:
+    async def _given_out(self, delivered: Awaitable[object], files: Sequence[str]) -> None:
         try:
-            await self._worker.store.delivered(*ids)
+            await delivered
         finally:
             for name in files:
                 await self._worker.media.given(name)
 
-    def _noted(self, noting: "asyncio.Future[None]") -> None:
+    def _noted(self, noting: "asyncio.Future[Any]") -> None:
         self._noting.discard(noting)
         exc = None if noting.cancelled() else noting.exception()
         if isinstance(exc, StoreUnavailable):

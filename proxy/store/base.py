@@ -138,9 +138,9 @@ class Store(Accounts, Protocol):
     async def overdue(self, limit: int) -> list[str]:
         """Ids of unfinished jobs past their deadline."""
 
-    def delivered(self, *job_ids: str) -> Awaitable[None]:
+    def delivered(self, *job_ids: str) -> Awaitable[object]:
         """Clients have got their answers: no automatic retry joins these jobs any more, nor any that is
-        created after this was asked."""
+        created after this was called, be it awaited or not."""
 
     async def release(self, job_id: str) -> None:
         """Free the idempotency key of a job that a gateway certainly refused; no retry joins it either."""

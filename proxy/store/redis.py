@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Any
@@ -201,8 +201,8 @@ class RedisStore(RedisAccounts):
         places = await self._lane.call(lists.OVERDUE, self._clock(), limit)
         return [index.id_of(one.decode()) for one in places]
 
-    async def delivered(self, *job_ids: str) -> None:
-        await asyncio.gather(*[self._lane.call(scripts.DELIVERED, one) for one in job_ids])
+    def delivered(self, *job_ids: str) -> Awaitable[object]:
+        return asyncio.gather(*[self._lane.call(scripts.DELIVERED, one) for one in job_ids])
 
     async def release(self, job_id: str) -> None:
         await self._lane.call(scripts.RELEASE, job_id)

@@ -280,3 +280,15 @@ def test_a_double_remix_by_the_sdks_retry_is_one(public: Proxy, gateways: Sandbo
             client.videos.remix(first, prompt="A cow", extra_headers={"idempotency-key": "remix-1"})
         assert raised.value.code == "idempotency_key_reused"
     assert len(double.submits) == 2
+
+
+def test_what_was_dropped_is_told_of_the_plan_that_was_taken(
+    public: Proxy, gateways: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit that the target refuses drops nothing, the order that it takes in its place does."""
+    monkeypatch.setattr(gateways["aigate.shop"], "no_video_input", {MODEL})
+    first = finished(public, SHOP, **ORDER, style="vivid")
+    with public.http() as http:
+        answer = posted(http, f"/v1/videos/{first}/remix", prompt="A dog")
+    assert answer.headers["x-anygate-dropped"] == "style"
+    assert [one.status for one in gateways["aigate.shop"].submits] == [200, 400, 200]

@@ -4,7 +4,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import httpx
 import openai
@@ -210,3 +211,41 @@ def _slow_socket(proxy: Proxy) -> Iterator[socket.socket]:
         yield client
     finally:
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"model": "chat-text", "messages": [{"role": "user", "content": "a"}]}),
+        ("/v1/images/generations", IMAGE),
+    ],
+)  # fmt: skip
+def test_what_follows_an_answer_finds_it_delivered(
+    tmp_path: Path, gateways: Sandbox, path: str, body: dict[str, Any]
+) -> None:
+    """However soon: here it lies behind the request that is answered."""
+    kept = config_for(gateways, media={"keep": True})
+    with proxy_in_thread(tmp_path, kept) as proxy, proxy.http() as http:
+        two = b"".join(_request(http, path, {**body, "user": "u"}, retry) for retry in (0, 1))
+        url = httpx.URL(proxy.url)
+        with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+            connection.sendall(two)
+            answers = connection.makefile("rb")
+            first, second = _job_of(answers), _job_of(answers)
+    assert first != second
+
+
+def _request(http: httpx.Client, path: str, body: dict[str, Any], retry: int) -> bytes:
+    made = http.build_request("POST", path, json=body)
+    made.headers["x-stainless-retry-count"] = str(retry)
+    lines = b"".join(b"%s: %s\r\n" % line for line in made.headers.raw)
+    return b"POST %s HTTP/1.1\r\n%s\r\n%s" % (path.encode(), lines, made.content)
+
+
+def _job_of(answers: BinaryIO) -> str:
+    """The job that the next answer of a connection tells of."""
+    status, *lines = iter(lambda: answers.readline().strip(), b"")
+    assert status == b"HTTP/1.1 200 OK"
+    headers = dict(line.decode().split(": ", 1) for line in lines)
+    answers.read(int(headers["content-length"]))
+    return headers["x-anygate-job"]

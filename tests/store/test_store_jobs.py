@@ -158,6 +158,14 @@ async def test_a_delivered_job_is_not_joined(store, make):
     assert await store.create(second, retry=1) is second
 
 
+async def test_nobody_has_to_wait_for_a_delivery(store, make):
+    first = await store.create(make())
+    noting = store.delivered(first.id)
+    second = make()
+    assert await store.create(second, retry=1) is second
+    await noting
+
+
 async def test_a_finished_job_is_joined_until_it_is_delivered(store, make):
     first = await store.create(make())
     done = await store.update(first.id, lambda job: finish(job, 5.0))
