@@ -16,7 +16,6 @@ from bench.measure import (
     cost,
     in_turn,
     load,
-    ratio,
 )
 from bench.process import BenchError, Process
 
@@ -48,7 +47,7 @@ def plain(run: Run) -> list[Figure]:
     ]
     if "nginx" in found:
         theirs = found["nginx"]
-        times = Figure("1", "plain chat: CPU, times nginx's", ratio(found, "anygate", "nginx"), "×")
+        times = Figure("1", "plain chat: CPU, times nginx's", found.ratio("anygate", "nginx"), "×")
         figures.insert(0, replace(times.at_most(12), beside=f"nginx: {theirs.said('request')}"))
     return figures
 
@@ -69,7 +68,7 @@ def streams(run: Run) -> list[Figure]:
     if "nginx" in found:
         theirs = found["nginx"]
         beside = f"nginx: {theirs.cpu:.1f} µs, {theirs.memory:.0f} MB"
-        times = ratio(found, "anygate", "nginx")
+        times = found.ratio("anygate", "nginx")
         figures.insert(
             0, Figure("2", "streamed chunk: CPU, times nginx's", times, "×", beside).at_most(2.5)
         )
@@ -140,7 +139,7 @@ def workers(run: Run) -> list[Figure]:
             )
         for what, measure, goal in compared:
             found = in_turn(run, list(made.values()), measure)
-            times = ratio(found, "workers-2", "workers-1")
+            times = found.ratio("workers-2", "workers-1")
             beside = " against ".join(f"{found[name].cpu:.1f} µs" for name in reversed(made))
             one = Figure("8", f"two workers: CPU a {what}, times that of one", times, "×", beside)
             figures.append(one.at_most(1.1, "unchanged (≤ 1.1 ×)") if goal else one)

@@ -1,8 +1,8 @@
-"""How a figure comes about: load on a server, its CPU time meanwhile, the best of rounds in turn."""
+"""How a figure comes about: load on a server, its CPU time meanwhile, the middle of rounds in turn."""
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,7 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the benchmarks. `folder`: for logs and stores; `rounds`: of which a figure is the best;
+    """One run of the benchmarks. `folder`: for logs and stores; `rounds`: of which a figure is the middle one;
     `seconds`: of load in each; `long`: the full numbers instead of shorter ones; `quick`: only to see it work.
     """
 
@@ -99,10 +99,37 @@ def cost(server: Process, spec: Spec, per: str = "answers") -> Cost:
     return Cost(spent / number * 1e6, number / found["seconds"], server.memory() / MB)
 
 
+class Turns(Mapping[str, Cost]):
+    """What servers spent in rounds that went through all of them: of each, the round in the middle.
+
+    A shared machine is a quarter faster in some seconds than in others: the fastest of each would compare their
+    luck. So a ratio is of what two spent in the same round, and the middle one of these.
+    """
+
+    def __init__(self, rounds: Mapping[str, Sequence[Cost]]) -> None:
+        self._rounds = rounds
+
+    def __getitem__(self, name: str) -> Cost:
+        costs = sorted(self._rounds[name], key=lambda one: one.cpu)
+        return replace(costs[len(costs) // 2], memory=median(one.memory for one in costs))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rounds)
+
+    def __len__(self) -> int:
+        return len(self._rounds)
+
+    def ratio(self, name: str, other: str) -> float:
+        """How many times as much CPU; NaN where the other was not measured."""
+        pairs = zip(self._rounds[name], self._rounds.get(other, ()), strict=False)
+        found = [one.cpu / theirs.cpu for one, theirs in pairs if theirs.cpu]
+        return median(found) if found else math.nan
+
+
 def in_turn(
     run: Run, servers: Sequence[Process | None], measure: Callable[[Process], Cost]
-) -> Mapping[str, Cost]:
-    """Name → least cost: each round goes through all servers. What else runs on a machine only ever adds.
+) -> Turns:
+    """Each round goes through all servers, by their names.
 
     A server of others that fails is left out, and why is printed; of ours it is a BenchError.
     """
@@ -116,15 +143,6 @@ def in_turn(
                 if not one.foreign:
                     raise
                 there.remove(one)
+                del rounds[one.name]
                 print(f"left out: {exc}")
-    return {one.name: best(rounds[one.name]) for one in there}
-
-
-def best(costs: Sequence[Cost]) -> Cost:
-    least = min(costs, key=lambda one: one.cpu)
-    return replace(least, memory=median(one.memory for one in costs))
-
-
-def ratio(one: Mapping[str, Cost], name: str, other: str) -> float:
-    """How many times as much CPU; NaN where the other was not measured."""
-    return one[name].cpu / one[other].cpu if other in one and one[other].cpu else math.nan
+    return Turns(rounds)

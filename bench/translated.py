@@ -6,7 +6,7 @@ from dataclasses import replace
 from bench import servers
 from bench.chat import requests
 from bench.load import CHAT
-from bench.measure import PLAIN, Cost, Figure, Run, cost, in_turn
+from bench.measure import PLAIN, Cost, Figure, Run, Turns, cost, in_turn
 from bench.process import Process
 
 VIDEO = {"model": "v", "prompt": "A lighthouse at dawn", "seconds": "8", "size": "1280x720"}
@@ -37,19 +37,24 @@ def translated(run: Run) -> list[Figure]:
         # No poll falls into the time of measuring: creating alone is what the second is asked for.
         video = proxy("video", poll_min=300, poll_max=300)
         text, fewer = proxy("text", poll_min=_SOON), proxy("fewer", poll_min=_SOON)
-        plain = [proxy(name) for name in ("plain", "rested", "crowd")]
-        compared = [*plain, text, fewer, video, proxy("patient")]
-        found = in_turn(short, compared, lambda one: _measured(short, one, run.seconds))
+        plain = proxy("plain")
+        others = [proxy(name) for name in ("rested", "crowd", "patient")]
+        found = in_turn(
+            short,
+            [plain, text, fewer, video, *others],
+            lambda one: _measured(short, one, run.seconds),
+        )
     return [
-        _times("chat by task, from create to answer", found["text"], found["plain"]).at_most(3),
+        _times("chat by task, from create to answer", found, "text", "plain").at_most(3),
         _times(
             "… 64 clients, against a plain chat that leaves as much of the core idle",
-            found["fewer"],
-            found["rested"],
+            found,
+            "fewer",
+            "rested",
         ),
-        _times("… 1,600 clients, who wait a second", found["patient"], found["plain"]),
-        _times("… against as many of a plain chat", found["patient"], found["crowd"]),
-        _times("video created", found["video"], found["plain"]).at_most(3),
+        _times("… 1,600 clients, who wait a second", found, "patient", "plain"),
+        _times("… against as many of a plain chat", found, "patient", "crowd"),
+        _times("video created", found, "video", "plain").at_most(3),
     ]
 
 
@@ -67,9 +72,9 @@ def _measured(run: Run, server: Process, long: float) -> Cost:
     return cost(server, replace(spec, seconds=run.seconds))
 
 
-def _times(name: str, one: Cost, plain: Cost) -> Figure:
-    beside = f"{_said(one)}; plain {_said(plain)}"
-    return Figure("4", f"{name}: CPU, times plain", one.cpu / plain.cpu, "×", beside)
+def _times(name: str, found: Turns, one: str, plain: str) -> Figure:
+    beside = f"{_said(found[one])}; plain {_said(found[plain])}"
+    return Figure("4", f"{name}: CPU, times plain", found.ratio(one, plain), "×", beside)
 
 
 def _said(one: Cost) -> str:

@@ -1,6 +1,7 @@
 """The instruments of bench/: that they list, count, judge and draw."""
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest_asyncio
 from bench import __main__ as command
 from bench import load, plot, report
 from bench.load import Spec
-from bench.measure import STREAM_BODY, Figure
+from bench.measure import STREAM_BODY, Cost, Figure, Turns
 from bench.upstream import Gateway
 
 STREAM = {**STREAM_BODY, "max_tokens": 5, "seed": 1}
@@ -59,6 +60,26 @@ async def test_the_load_tells_failures(port: int) -> None:
 async def test_the_load_tells_that_nobody_listens(unused_tcp_port: int) -> None:
     found = await load.run(Spec(unused_tcp_port))
     assert (found["answers"], found["failures"]) == (0, 1)
+
+
+def test_what_two_spent_is_compared_round_by_round() -> None:
+    """The second round was a slow one for all of them."""
+    cheap, dear = (
+        Turns({"a": [Cost(cpu, 10, 1.0) for cpu in one]})["a"] for one in ((1,), (9, 1, 3))
+    )
+    assert (cheap.cpu, dear.cpu) == (1, 3)
+    found = Turns(
+        {
+            "plain": [Cost(10, 5, 3.0), Cost(30, 4, 1.0), Cost(9, 3, 2.0)],
+            "jobs": [Cost(30, 1, 1.0), Cost(81, 1, 1.0), Cost(36, 1, 1.0)],
+            "half": [Cost(20, 1, 1.0)],
+        }
+    )
+    assert found["plain"] == Cost(10, 5, 2.0)
+    assert found.ratio("jobs", "plain") == 3.0
+    assert found.ratio("half", "plain") == 2.0
+    assert math.isnan(found.ratio("jobs", "nginx"))
+    assert list(found) == ["plain", "jobs", "half"] and len(found) == 3
 
 
 def test_figures_are_judged_by_their_targets() -> None:
