@@ -45,7 +45,9 @@ def translated(run: Run) -> list[Figure]:
             lambda one: _measured(short, one, run.seconds),
         )
     return [
-        _times("chat by task (128 clients), from create to answer", found, "text", "plain").at_most(3),
+        _times("chat by task (128 clients), from create to answer", found, "text", "plain").at_most(
+            3
+        ),
         _times(
             "… 64 clients, against a plain chat that leaves as much of the core idle",
             found,
