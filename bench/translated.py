@@ -20,6 +20,7 @@ _RESTED = replace(PLAIN, spread=0.014, pause=0.014)
 # With the usual second to the first poll it takes so many. What they cost by themselves is seen beside.
 _CROWD = replace(PLAIN, connections=1600)
 _PATIENT = replace(_TEXT, connections=_CROWD.connections, spread=0.8)
+_CHAT = f"chat by task ({_TEXTS.connections} clients), from create to answer"
 _CREATE = replace(PLAIN, path="/v1/videos", body=VIDEO)
 
 
@@ -45,9 +46,7 @@ def translated(run: Run) -> list[Figure]:
             lambda one: _measured(short, one, run.seconds),
         )
     return [
-        _times("chat by task (128 clients), from create to answer", found, "text", "plain").at_most(
-            3
-        ),
+        _times(_CHAT, found, "text", "plain").at_most(3),
         _times(
             "… 64 clients, against a plain chat that leaves as much of the core idle",
             found,

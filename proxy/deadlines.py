@@ -20,9 +20,8 @@ class Times(OnLoop, Generic[K]):
         self._over = over
         self._until: dict[K, float] = {}  # → the loop's time
         self._next = float("inf")  # when the timer ticks
-        self._quiet_until = (
-            0.0  # each tick goes through all: there are not many a second, however many end
-        )
+        # Each tick goes through all: there are not many a second, however many end.
+        self._quiet_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, one: K, seconds: float) -> None:

@@ -237,7 +237,7 @@ def _asked(wish: Wish) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in ("size", "seconds"):
         one = said.get(name, usual.get(name))
-        if one is not None and isinstance(one, (str, int, float)):
+        if isinstance(one, (str, int, float)):
             found[name] = str(one)
     return found
 

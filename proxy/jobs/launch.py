@@ -47,8 +47,7 @@ class Launcher(OnLoop):
             return Beginning(candidates, [Entry(at=until) for _ in range(number)])
         attempt = first.account.health.begin(first.target.model)
         tasks = [Entry("sending", at=until, submitted_at=now)]
-        if number > 1:
-            tasks += [Entry(at=until) for _ in range(1, number)]
+        tasks += [Entry(at=until) for _ in range(1, number)]
         start = Start(seat, attempt, until)
         return Beginning((first, *left), tasks, start, first.plan.operation.long)
 

@@ -39,7 +39,11 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
     def change(job: Job) -> Job | None:
         if not job.tasks[index].submitting:
             return None
-        return begun(job, index, now=now, until=until, long=long).but(
+        tasks = list(job.tasks)
+        tasks[index] = tasks[index].but(state="sending", at=until, submitted_at=now)
+        return job.but(
+            status="in_progress" if long else job.status,
+            tasks=tasks,
             provider=aim.provider,
             target=aim.target,
             native=aim.native,
@@ -49,13 +53,6 @@ def sending(index: int, *, now: float, until: float, aim: Aim, long: bool) -> Ch
         )
 
     return change
-
-
-def begun(job: Job, index: int, *, now: float, until: float, long: bool) -> Job:
-    """The same to the target that the job names already."""
-    tasks = list(job.tasks)
-    tasks[index] = tasks[index].but(state="sending", at=until, submitted_at=now)
-    return job.but(status="in_progress" if long else job.status, tasks=tasks)
 
 
 def accepted(index: int, task_id: str, *, at: float, cost: float | None, running: bool) -> Change:

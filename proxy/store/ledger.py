@@ -5,13 +5,10 @@ has less (the reservation, until the cost is known), and the lines of the table 
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from proxy.store.base import Entry, Job
 from proxy.store.document import ENDED
 from proxy.store.money import Charge, Counts, Line, day_of, nanos
-
-_DAY = 86_400  # seconds
 
 # How a task fails of which the gateway itself has said that it made nothing.
 _SAID_SO = frozenset({"generation_failed", "content_policy_violation"})
@@ -49,7 +46,7 @@ def usage(old: Job | None, new: Job) -> Sequence[tuple[Line, Counts]]:
     if not ended and cost == booked:
         return ()
     place = _place(new)
-    line = _line(new.created_at // _DAY, new.owner, *place, new.kind)
+    line = Line(day_of(new.created_at), new.owner, *place, new.kind)
     failed = 1 if ended and new.status == "failed" else 0
     counts = Counts(1 if ended else 0, failed, 0, 0, cost - booked)
     if old is None or not booked or (left := _place(old)) == place:
@@ -89,8 +86,3 @@ def _place(job: Job) -> tuple[str, str]:
     if job.status != "failed":
         return job.model, job.provider
     return route_of(job.model, job.target, failed=True), job.provider
-
-
-@lru_cache(maxsize=1024)  # a job is booked twice, and most stand in the same few lines
-def _line(day: float, key: str, route: str, provider: str, kind: str) -> Line:
-    return Line(day_of(day * _DAY), key, route, provider, kind)
