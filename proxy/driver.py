@@ -85,7 +85,8 @@ class Driver:
             await self.let_in(account, poll=poll)
         try:
             answer = await self.send(account, request, timeout)
-            said, body = _parsed(at_once(answer) or await read_out(answer))
+            raw = at_once(answer)
+            said, body = _parsed(await read_out(answer) if raw is None else raw)
         finally:
             (seat or account.slots).release()
         return Answer(answer.status_code, plain_headers(answer), said, body)

@@ -27,24 +27,19 @@ async def read_whole(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes:
     """The decoded body of an answer, without the mark that may stand before a text (RFC 8259, 8.1: a parser may
     ignore it). Raises Lost where it is cut off or larger than `limit` bytes.
     """
+    raw = at_once(answer, limit)
+    return await _gathered(answer, limit) if raw is None else raw
+
+
+def at_once(answer: httpx.Response, limit: int = MAX_ANSWER) -> bytes | None:
+    """The same of an answer that is all here: its connection has gone back, so that nothing is left to close.
+    None of any other."""
     stream = answer.stream
     raw = stream.at_once() if isinstance(stream, Exchange) and stream.identity else None
     if raw is None:
-        return await _gathered(answer, limit)
+        return None
     if len(raw) > limit:
         raise _too_long(limit)
-    return raw.removeprefix(_BOM)
-
-
-def at_once(answer: httpx.Response) -> bytes:
-    """`read_out` of an answer that is all here: its connection has gone back, so that nothing is left to close.
-    Nothing of any other."""
-    stream = answer.stream
-    raw = stream.at_once() if isinstance(stream, Exchange) and stream.identity else None
-    if raw is None:
-        return b""
-    if len(raw) > MAX_ANSWER:
-        raise _too_long(MAX_ANSWER)
     return raw.removeprefix(_BOM)
 
 
