@@ -114,7 +114,7 @@ async def work(path: Path, number: int) -> dict[str, tuple[float, float]]:
     async def finish(index: int) -> None:
         for change in life(index, time.time()):
             await store.update(jobs[index].id, change)
-        await store.delivered(jobs[index].id)
+        await store.delivered(jobs[index])
 
     steps: dict[str, Callable[[int], Awaitable[object]]] = {
         "create": lambda index: store.create(jobs[index]),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from proxy.auth import ANONYMOUS, Client
 from proxy.place import Place
+from proxy.store.document import Job
 from proxy.tally import Tally
 
 
@@ -18,7 +19,7 @@ class Exchange:
     """One request.
 
     `given`: its headers, named in lower case; `headers`: of its answer, whatever that turns out to be;
-    `delivers`: the id of the job whose outcome that answer tells; `files`: the kept results that are in it;
+    `delivers`: the job whose outcome that answer tells; `files`: the kept results that are in it;
     `tally`: of a request that passes through; `place`: among those of its client that are under way, where they
     are limited; `status`: of its answer, 0 before it has begun; `first_byte`: seconds until its body began;
     `streamed`: that is events; `asked`: what the request's body holds, where the access log is to tell it
@@ -33,7 +34,7 @@ class Exchange:
     provider: str = ""
     target: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    delivers: str | None = None
+    delivers: Job | None = None
     files: tuple[str, ...] = ()
     route: str = ""
     tally: Tally | None = None

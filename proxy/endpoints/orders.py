@@ -91,13 +91,13 @@ def _over(job: Job) -> bool:
 
 def delivering(request: Request, job: Job, response: Response) -> Response:
     """An answer that carries a job's result: once it is out, no automatic retry joins the job."""
-    exchange_of(request).delivers = job.id
+    exchange_of(request).delivers = job
     return response
 
 
 def failure(request: Request, job: Job) -> ApiError:
     """A failed job's error, which is what its client was waiting for, too."""
-    exchange_of(request).delivers = job.id
+    exchange_of(request).delivers = job
     return ApiError.from_stored(job.error or {})
 
 

@@ -16,6 +16,7 @@ from proxy.onloop import OnLoop
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
+from proxy.store.document import SUBMITTING
 from proxy.store.money import Budget
 
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
@@ -38,7 +39,7 @@ class Jobs(OnLoop):
         self._upkeep = Upkeep(self._worker)
         self._launcher = Launcher(self._worker, self._upkeep)
         self._loops: list[asyncio.Task[None]] = []
-        self._answered: list[str] = []  # jobs whose clients have just got their answers
+        self._answered: list[Job] = []  # jobs whose clients have just got their answers
         self._given: list[str] = []  # … and the kept results that were in these
         self._noting: set[asyncio.Future[Any]] = set()
 
@@ -114,7 +115,7 @@ class Jobs(OnLoop):
         """Apply a transition and tell whoever waits for the job here."""
         return self._worker.change(job_id, change)
 
-    def delivered(self, job_id: str, files: Sequence[str] = ()) -> None:
+    def delivered(self, job: Job, files: Sequence[str] = ()) -> None:
         """The client has its answer, and these files: no automatic retry joins the job any more.
 
         Nobody waits for that: the store does in turn what it is asked for, so that whatever this client
@@ -122,15 +123,15 @@ class Jobs(OnLoop):
         """
         if not self._answered:
             self._loop.call_soon(self._note_answered)
-        self._answered.append(job_id)
+        self._answered.append(job)
         self._given += files
 
     def _note_answered(self) -> None:
-        ids, self._answered = self._answered, []
+        jobs, self._answered = self._answered, []
         files, self._given = self._given, []
         delivered: Awaitable[object]
         try:  # the store is asked here and now, not by a task: what comes next finds it done
-            delivered = self._worker.store.delivered(*ids)
+            delivered = self._worker.store.delivered(*jobs)
         except StoreUnavailable as exc:
             delivered = self._loop.create_future()
             delivered.set_exception(exc)
@@ -168,7 +169,11 @@ class Jobs(OnLoop):
     async def _renew(self) -> None:
         worker = self._worker
         worker.renewing()
-        sent = worker.sending.values()
-        held = [(job.id, index) for job in sent for index in range(len(job.tasks))]
+        held = [
+            (job.id, index)
+            for job in worker.sending.values()
+            for index, task in enumerate(job.tasks)
+            if task.state in SUBMITTING
+        ]
         if held:
             await worker.store.renew(held, time.time() + worker.lease)

@@ -17,6 +17,7 @@ from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.answered import Refused, answered
 from proxy.jobs.held import Held
+from proxy.jobs.leased import leased_until
 from proxy.jobs.outcome import dollars, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
 from proxy.jobs.worker import Worker
@@ -200,10 +201,13 @@ class Submitter:
         """The gateway has it: what there is to do next is to ask after it."""
         assert task.id is not None, "a row reads an unfinished task only with its id"
         account, pause = candidate.account, self._worker.config.jobs.poll_min
-        cost = dollars(task.cost, account)
-        now = time.time()
-        due = Due(job_id, index, account.name, now + pause, now + self._worker.lease)
-        keeps = self._worker.queue.keeps(due, pause)
+        queue, cost = self._worker.queue, dollars(task.cost, account)
+        at = time.time() + pause
+        sent = self._worker.sending[job_id].tasks[index]
+        # The submit's own lease, where it is long enough for polls: then nothing of the queue is written.
+        until = leased_until(at, sent.at or 0.0, self._worker.lease)
+        due = Due(job_id, index, account.name, at, until)
+        keeps = queue.keeps(due, pause)
         change = transitions.accepted(
             index,
             task.id,
@@ -213,7 +217,7 @@ class Submitter:
         )
         job = await self._change(job_id, change)
         if keeps and not job.tasks[index].ended:
-            self._worker.queue.keep(due)
+            queue.keep(due)
         return job
 
     async def _fail(self, job_id: str, index: int, error: ApiError) -> Job:

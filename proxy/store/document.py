@@ -18,10 +18,12 @@ _blank = object.__new__
 
 
 class _Document:
-    """`_raw`: what it was read from, or last written as, beside its fields."""
+    """`_raw`: what it was read from, or last written as, beside its fields; `row`: the number of the row in which
+    a store has it, as far as that is known."""
 
-    __slots__ = ("__dict__", "_raw")
+    __slots__ = ("__dict__", "_raw", "row")
     _raw: bytearray | None
+    row: int | None
 
     def but(self, **changes: Any) -> Self:
         """This one with some of its fields changed.
@@ -34,7 +36,7 @@ class _Document:
             raise TypeError(f"no such field: {changes.keys() - before.keys()}")
         made = _blank(type(self))
         made.__dict__ = fields
-        made._raw = None  # to look for what is not there at all costs an exception
+        made._raw = made.row = None  # to look for what is not there at all costs an exception
         return made
 
 

@@ -201,8 +201,8 @@ class RedisStore(RedisAccounts):
         places = await self._lane.call(lists.OVERDUE, self._clock(), limit)
         return [index.id_of(one.decode()) for one in places]
 
-    def delivered(self, *job_ids: str) -> Awaitable[object]:
-        return asyncio.gather(*[self._lane.call(scripts.DELIVERED, one) for one in job_ids])
+    def delivered(self, *jobs: Job) -> Awaitable[object]:
+        return asyncio.gather(*[self._lane.call(scripts.DELIVERED, one.id) for one in jobs])
 
     async def release(self, job_id: str) -> None:
         await self._lane.call(scripts.RELEASE, job_id)

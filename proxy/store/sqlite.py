@@ -7,6 +7,7 @@ from pathlib import Path
 
 from proxy.store import sqlite_jobs as jobs
 from proxy.store import sqlite_ledger as ledger
+from proxy.store import sqlite_lists as lists
 from proxy.store import sqlite_queue as queue
 from proxy.store.base import Change, Due, Job, Page, StoreUnavailable
 from proxy.store.money import Admission, Budget, Charge, Counts, Line, Rates, Total
@@ -103,8 +104,8 @@ class SqliteStore:
         ascending: bool = False,
     ) -> Page:
         names = None if kinds is None else sorted(set(kinds))
-        query = jobs.Query(owner, names, status, after, limit, ascending)
-        return await self._reading.call(jobs.page, query)
+        query = lists.Query(owner, names, status, after, limit, ascending)
+        return await self._reading.call(lists.page, query)
 
     async def lease(
         self,
@@ -129,10 +130,10 @@ class SqliteStore:
         await self._writing.call(queue.renew, list(tasks), until)
 
     async def overdue(self, limit: int) -> list[str]:
-        return await self._reading.call(jobs.overdue, self._clock(), limit)
+        return await self._reading.call(lists.overdue, self._clock(), limit)
 
-    def delivered(self, *job_ids: str) -> Awaitable[None]:
-        return self._writing.call(jobs.delivered, *job_ids)
+    def delivered(self, *given: Job) -> Awaitable[None]:
+        return self._writing.call(jobs.delivered, given)
 
     async def release(self, job_id: str) -> None:
         await self._writing.call(jobs.release, job_id)
@@ -180,7 +181,7 @@ class SqliteStore:
         return await self._reading.call(ledger.usage, by, since, until, key)
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        return await self._reading.call(jobs.counts)
+        return await self._reading.call(lists.counts)
 
 
 def _read(db: Connection) -> None:

@@ -4,13 +4,13 @@ Each function is an operation of a lane: it gets the connection, inside a transa
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import compress
 from operator import ne
-from typing import Any, NamedTuple
+from typing import Any
 
-from proxy.store.base import Change, Job, KeyReused, Page
+from proxy.store.base import Change, Job, KeyReused
 from proxy.store.document import ENDED
 from proxy.store.ids import sort_key
 from proxy.store.ledger import charged
@@ -23,20 +23,10 @@ _COLUMNS = ("status", "deleted", "provider", "deadline", "completed_at")
 _INSERT = (
     "INSERT INTO jobs (id, sort, owner, kind, created_at, fingerprint, delivered, attempt, doc,"
     f" {', '.join(_COLUMNS)})"
-    " VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)"
 )
-_UNFINISHED = "status NOT IN ('completed', 'failed')"  # as the index says it, or it is not used
-
-
-class Query(NamedTuple):
-    """What to list; `kinds`: None means of all."""
-
-    owner: str
-    kinds: list[str] | None
-    status: str | None
-    after: str | None
-    limit: int
-    ascending: bool
+_UNDELIVERED = "owner = ? AND fingerprint = ? AND created_at = ? AND job_id = ?"
+_DELIVER = f"DELETE FROM undelivered WHERE {_UNDELIVERED}"
 
 
 def create(
@@ -86,22 +76,24 @@ def _holder(db: Connection, job: Job, key: str) -> Job | None:
 
 def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | None:
     row = db.execute(
-        "SELECT rowid, doc FROM jobs WHERE delivered = 0 AND owner = ? AND fingerprint = ?"
+        "SELECT created_at, job_id FROM undelivered WHERE owner = ? AND fingerprint = ?"
         " AND created_at >= ? AND attempt < ? ORDER BY created_at LIMIT 1",
         (job.owner, job.fingerprint, job.created_at - recent, retry),
     ).fetchone()
     if row is None:
         return None
-    db.execute("UPDATE jobs SET attempt = ? WHERE rowid = ?", (retry, row[0]))
-    return Job.decode(row[1])
+    place = (job.owner, job.fingerprint, *row)
+    db.execute(f"UPDATE undelivered SET attempt = ? WHERE {_UNDELIVERED}", (retry, *place))
+    return get(db, row[1])
 
 
 def _insert(db: Connection, job: Job, retry: int) -> None:
     fixed = (job.id, sort_key(job.id), job.owner, job.kind, job.created_at, job.fingerprint)
     try:
-        db.write(_INSERT, (*fixed, retry, job.encode(), *_columns(job)))
+        job.row = db.write(_INSERT, (*fixed, job.encode(), *_columns(job))).lastrowid
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
+    db.write("INSERT INTO undelivered VALUES (?, ?, ?, ?, ?)", (*_undelivered_at(job), retry))
     follow(db, None, job)
     post(db, None, job)
 
@@ -115,18 +107,24 @@ def _columns(job: Job) -> tuple[Any, ...]:
 
 
 def get(db: Connection, job_id: str) -> Job | None:
-    row = db.execute("SELECT doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return None if row is None else Job.decode(row[0])
+    row = db.execute("SELECT rowid, doc FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else _read(*row)
 
 
 def several(db: Connection, job_ids: Sequence[str]) -> list[Job]:
     places = ", ".join("?" * len(job_ids))
-    rows = db.execute(f"SELECT doc FROM jobs WHERE id IN ({places})", job_ids)
-    return [Job.decode(doc) for (doc,) in rows]
+    rows = db.execute(f"SELECT rowid, doc FROM jobs WHERE id IN ({places})", job_ids)
+    return [_read(*row) for row in rows]
+
+
+def _read(row: int, doc: bytes) -> Job:
+    job = Job.decode(doc)
+    job.row = row
+    return job
 
 
 def update(db: Connection, job_id: str, change: Change, known: Job | None = None) -> Job | None:
-    if known is not None:
+    if known is not None and getattr(known, "row", None) is not None:
         new = change(known)
         if new is not None and _replaced(db, known, new):
             return new
@@ -140,19 +138,24 @@ def update(db: Connection, job_id: str, change: Change, known: Job | None = None
 
 
 def _replaced(db: Connection, old: Job, new: Job) -> bool:
-    """Whether the job stood so, and now stands as it should; where it should not change, nothing is done."""
+    """Whether the job stood so, and now stands as it should; where it should not change, nothing is done.
+
+    Its row is found by number, which spares the way through the index of ids. A number may come to be another
+    job's (VACUUM): the document says whose it is.
+    """
     doc, raw = new.encode(), old.encode()
     if doc == raw:
         return False
     before, after = _columns(old), _columns(new)
     changed = () if after == before else tuple(map(ne, before, after))
-    values = (*compress(after, changed), doc, new.id, raw)
+    values = (*compress(after, changed), doc, old.row, raw)
     if db.write(_update(changed), values).rowcount != 1:
         return False
+    new.row = old.row
     follow(db, old, new)
     post(db, old, new)
     if new.given_up and not old.given_up:
-        release(db, new.id)
+        _free(db, new)
     return True
 
 
@@ -160,85 +163,37 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
 def _update(changed: tuple[bool, ...]) -> str:
     """Only what changed: an index whose columns are not named is not touched."""
     names = "".join([f"{name} = ?, " for name in compress(_COLUMNS, changed)])
-    return f"UPDATE jobs SET {names}doc = ? WHERE id = ? AND doc = ?"
+    return f"UPDATE jobs SET {names}doc = ? WHERE rowid = ? AND doc = ?"
 
 
-def page(db: Connection, query: Query) -> Page:
-    """One seek for each kind (and status) in question, merged: never a walk over what is not shown."""
-    kinds = query.kinds
-    if kinds is None:
-        kinds = list(_kinds(db, query.owner))
-    if not kinds:
-        return Page([], has_more=False)
-    order = "ASC" if query.ascending else "DESC"
-    status = "" if query.status is None else " AND status = ?"
-    one = (
-        f"SELECT * FROM (SELECT sort, doc FROM jobs WHERE deleted = 0 AND owner = ? AND kind = ?"
-        f"{status} AND sort {'>' if query.ascending else '<'} ? ORDER BY sort {order} LIMIT ?)"
-    )
-    statuses = [] if query.status is None else [query.status]
-    wanted = query.limit + 1
-    rows = db.execute(
-        f"{' UNION ALL '.join([one] * len(kinds))} ORDER BY sort {order} LIMIT ?",
-        [
-            *(x for kind in kinds for x in (query.owner, kind, *statuses, _start(query), wanted)),
-            wanted,
-        ],
-    ).fetchall()
-    jobs = [Job.decode(doc) for _, doc in rows[: query.limit]]
-    return Page(jobs, has_more=len(rows) > query.limit)
+def delivered(db: Connection, jobs: Sequence[Job]) -> None:
+    db.executemany(_DELIVER, [_undelivered_at(one) for one in jobs])
 
 
-def _start(query: Query) -> str:
-    """The place to go on from: a place in time, so that the job need not be there any more."""
-    if query.after is not None:
-        return sort_key(query.after)
-    return "" if query.ascending else "\U0010ffff"
-
-
-def _kinds(db: Connection, owner: str) -> Iterator[str]:
-    """The few kinds that an owner has, skipping from one to the next in the index."""
-    sql = "SELECT kind FROM jobs WHERE deleted = 0 AND owner = ? AND kind > ? ORDER BY kind LIMIT 1"
-    last = ""
-    while row := db.execute(sql, (owner, last)).fetchone():
-        last = row[0]
-        yield last
-
-
-def overdue(db: Connection, now: float, limit: int) -> list[str]:
-    rows = db.execute(
-        f"SELECT id FROM jobs WHERE {_UNFINISHED} AND deadline <= ? ORDER BY deadline LIMIT ?",
-        (now, limit),
-    )
-    return [job_id for (job_id,) in rows]
-
-
-def counts(db: Connection) -> dict[tuple[str, str], int]:
-    rows = db.execute(
-        "SELECT provider, status, count(*) FROM jobs INDEXED BY jobs_unfinished"
-        f" WHERE {_UNFINISHED} GROUP BY provider, status"
-    )
-    return {(provider, status): number for provider, status, number in rows}
-
-
-def delivered(db: Connection, *job_ids: str) -> None:
-    db.executemany(
-        "UPDATE jobs SET delivered = 1 WHERE id = ? AND delivered = 0", [(one,) for one in job_ids]
-    )
+def _undelivered_at(job: Job) -> tuple[str, str, float, str]:
+    return job.owner, job.fingerprint, job.created_at, job.id
 
 
 def release(db: Connection, job_id: str) -> None:
-    db.execute("DELETE FROM keys WHERE job_id = ?", (job_id,))
-    delivered(db, job_id)
+    job = get(db, job_id)
+    if job is not None:
+        _free(db, job)
+
+
+def _free(db: Connection, job: Job) -> None:
+    db.execute("DELETE FROM keys WHERE job_id = ?", (job.id,))
+    db.execute(_DELIVER, _undelivered_at(job))
 
 
 def purge(db: Connection, completed_before: float, limit: int) -> list[Job]:
     rows = db.execute(
-        "SELECT id, doc FROM jobs WHERE completed_at < ? ORDER BY completed_at LIMIT ?",
+        "SELECT doc FROM jobs WHERE completed_at < ? ORDER BY completed_at LIMIT ?",
         (completed_before, limit),
     ).fetchall()
-    ids = [(job_id,) for job_id, _ in rows]
+    jobs = [Job.decode(doc) for (doc,) in rows]
+    ids = [(job.id,) for job in jobs]
     db.executemany("DELETE FROM queue WHERE job_id = ?", ids)
     db.executemany("DELETE FROM keys WHERE job_id = ?", ids)
+    delivered(db, jobs)
     db.executemany("DELETE FROM jobs WHERE id = ?", ids)
-    return [Job.decode(doc) for _, doc in rows]
+    return jobs

@@ -51,8 +51,27 @@ _VERSION_3 = (
     " PRIMARY KEY (client, at)) WITHOUT ROWID",
 )
 
+_VERSION_4 = (
+    # Not in the job's own row, to mark which delivered wrote the page of its document once more. The columns
+    # `delivered` and `attempt` stay behind: to drop them would write all rows anew.
+    """CREATE TABLE undelivered (
+        owner TEXT NOT NULL, fingerprint TEXT NOT NULL, created_at REAL NOT NULL,
+        job_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+        PRIMARY KEY (owner, fingerprint, created_at, job_id)) WITHOUT ROWID""",
+    "INSERT INTO undelivered SELECT owner, fingerprint, created_at, id, attempt FROM jobs"
+    " WHERE delivered = 0",
+    "DROP INDEX jobs_undelivered",
+    # Of an unfinished job the status is in one index instead of two, of a finished one it changes no more.
+    "DROP INDEX jobs_of_status",
+    "DROP INDEX jobs_unfinished",
+    "CREATE INDEX jobs_unfinished ON jobs (deadline, provider, status, owner, kind, sort, deleted)"
+    " WHERE status NOT IN ('completed', 'failed')",
+    "CREATE INDEX jobs_ended ON jobs (owner, kind, status, sort)"
+    " WHERE deleted = 0 AND status IN ('completed', 'failed')",
+)
+
 # Statement by statement, what leads from version n to n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 VERSION = len(MIGRATIONS)
 
 

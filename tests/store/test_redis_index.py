@@ -143,7 +143,10 @@ async def update(store: Store, chance: random.Random, new: list[Job], clock) -> 
 
 async def settle(store: Store, chance: random.Random, new: list[Job], clock) -> object:
     job = chance.choice(await known(store) or new)
-    await chance.choice([store.delivered, store.release])(job.id)
+    if chance.choice([True, False]):
+        await store.delivered(job)
+    else:
+        await store.release(job.id)
     return await store.get(job.id)
 
 

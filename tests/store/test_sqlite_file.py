@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
-from proxy.store import open_store, sqlite_jobs, sqlite_ledger, sqlite_queue
-from proxy.store.base import Due, StoreUnavailable
+from proxy.store import open_store, sqlite_jobs, sqlite_ledger, sqlite_lists, sqlite_queue
+from proxy.store.base import Due, Job, StoreUnavailable
+from proxy.store.ids import sort_key
 from proxy.store.money import Budget, Counts, Line, Rates
 from proxy.store.sqlite import SqliteStore
 from proxy.store.sqlite_database import Database, create_file
-from proxy.store.sqlite_schema import VERSION
+from proxy.store.sqlite_schema import MIGRATIONS, VERSION
+from tests.store.test_store_jobs import finish
 
 
 @pytest.fixture
@@ -130,6 +133,50 @@ async def test_the_version_is_written(path):
     assert _pragma(path, "journal_mode") == "wal"
 
 
+async def test_jobs_of_an_older_version_are_there_as_they_were(path, make):
+    """Of version 3, which marked in the job's own row whose answer was delivered."""
+    told, untold, again, done = (make(fingerprint=name) for name in "abcd")
+    done = finish(done, 5.0)
+    db = sqlite3.connect(path, isolation_level=None)
+    for statements in MIGRATIONS[:3]:
+        for statement in statements:
+            db.execute(statement)
+    db.execute("PRAGMA user_version = 3")
+    for job, delivered, attempt in ((told, 1, 0), (untold, 0, 0), (again, 0, 1), (done, 0, 0)):
+        db.execute(
+            "INSERT INTO jobs (id, sort, owner, kind, status, deleted, provider, created_at, completed_at,"
+            " deadline, fingerprint, delivered, attempt, doc)"
+            " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(job.id, sort_key(job.id), job.owner, job.kind, job.status, job.provider),
+                *(job.created_at, job.completed_at, job.deadline, job.fingerprint),
+                *(delivered, attempt, orjson.dumps(job.__dict__)),
+            ),
+        )
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+
+    async def joined(job: Job, retry: int) -> bool:
+        made = await store.create(make(fingerprint=job.fingerprint), retry=retry)
+        return made == job
+
+    assert [await joined(job, 1) for job in (told, untold, again, done)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert await joined(again, 2)
+    assert done in (await store.page("web", status="completed")).jobs
+    assert untold in (await store.page("web", status="queued")).jobs
+    await store.update(untold.id, lambda job: finish(job, 6.0), known=untold)
+    await store.delivered(untold)
+    assert not await joined(untold, 2)
+    assert {job.id for job in await store.purge(9.0, 10)} == {done.id, untold.id}
+    await store.close()
+
+
 async def test_a_newer_version_is_refused_and_left_alone(path):
     _pragma(path, f"user_version = {VERSION + 1}")
     before = path.read_bytes()
@@ -165,8 +212,8 @@ def operations(make) -> dict[str, Operation]:
         return replace(done, status="completed", completed_at=1.0)
 
     def page(kinds, status=None, after=None, ascending=False):
-        query = sqlite_jobs.Query("web", kinds, status, after, 20, ascending)
-        return lambda db: sqlite_jobs.page(db, query)
+        query = sqlite_lists.Query("web", kinds, status, after, 20, ascending)
+        return lambda db: sqlite_lists.page(db, query)
 
     def lease(providers, submitting):
         wanted = sqlite_queue.Wanted(submitting, providers, 8e9, 100, 60.0)
@@ -177,9 +224,9 @@ def operations(make) -> dict[str, Operation]:
         "join by key": lambda db: sqlite_jobs.create(db, make(), "k", 0, 1800.0),
         "join by retry": lambda db: sqlite_jobs.create(db, make(), None, 1, 1800.0),
         "get": lambda db: sqlite_jobs.get(db, job.id),
-        "delivered": lambda db: sqlite_jobs.delivered(db, job.id),
-        "overdue": lambda db: sqlite_jobs.overdue(db, 9e9, 10),
-        "counts": sqlite_jobs.counts,
+        "delivered": lambda db: sqlite_jobs.delivered(db, [job]),
+        "overdue": lambda db: sqlite_lists.overdue(db, 9e9, 10),
+        "counts": sqlite_lists.counts,
         "page": page(["video"]),
         "page of all": page(None, after=job.id),
         "page of some": page(["image", "video"], ascending=True, after=job.id),
@@ -208,7 +255,7 @@ def operations(make) -> dict[str, Operation]:
 
 
 def test_nothing_is_searched_from_end_to_end(path, make):
-    """But what the queries themselves made, and the unfinished jobs where they are counted."""
+    """But what the queries themselves made, and the unfinished jobs where they are counted or asked for."""
     create_file(path)
     db = Database(path, patience=1.0).connection()
     scans: dict[str, list[str]] = {}
@@ -221,20 +268,29 @@ def test_nothing_is_searched_from_end_to_end(path, make):
         plans = [_plan(db, statement) for statement in statements]
         scans[name] = [step for plan in plans for step in plan if _is_scan(step)]
     db.close()
-    counting = ["SCAN jobs USING COVERING INDEX jobs_unfinished"]
-    assert {name: found for name, found in scans.items() if found} == {"counts": counting}
+    unfinished = ["SCAN jobs USING COVERING INDEX jobs_unfinished"]
+    found = {name: steps for name, steps in scans.items() if steps}
+    assert found == {"counts": unfinished, "page of status": unfinished}
 
 
-def test_a_listing_is_read_in_order(path, make):
+@pytest.mark.parametrize(
+    ("status", "search"),
+    [
+        (None, "jobs_of_kind (owner=? AND kind=? AND sort<?)"),
+        ("completed", "jobs_ended (owner=? AND kind=? AND status=? AND sort<?)"),
+        ("failed", "jobs_ended (owner=? AND kind=? AND status=? AND sort<?)"),
+    ],
+)
+def test_a_listing_is_read_in_order(path, status, search):
     create_file(path)
     db = Database(path, patience=1.0).connection()
     statements: list[str] = []
     db.set_trace_callback(statements.append)
-    sqlite_jobs.page(db, sqlite_jobs.Query("web", ["video"], None, None, 20, False))
+    sqlite_lists.page(db, sqlite_lists.Query("web", ["video"], status, None, 20, False))
     db.set_trace_callback(None)
     plan = _plan(db, statements[0])
     db.close()
-    assert "SEARCH jobs USING INDEX jobs_of_kind (owner=? AND kind=? AND sort<?)" in plan
+    assert f"SEARCH jobs USING INDEX {search}" in plan
 
 
 def _plan(db: sqlite3.Connection, statement: str) -> list[str]:

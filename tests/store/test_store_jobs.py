@@ -123,9 +123,9 @@ async def test_release_leaves_a_key_that_another_job_holds(store, make):
     assert await store.create(make(), key="k") == second
 
 
-async def test_release_of_an_unknown_job_is_nothing(store):
+async def test_release_of_an_unknown_job_is_nothing(store, make):
     await store.release("video_unknown")
-    await store.delivered("video_unknown")
+    await store.delivered(make())
 
 
 # Automatic retries
@@ -153,14 +153,14 @@ async def test_a_retry_of_something_else_joins_nothing(store, make, fields):
 
 async def test_a_delivered_job_is_not_joined(store, make):
     first = await store.create(make())
-    await store.delivered(first.id)
+    await store.delivered(first)
     second = make()
     assert await store.create(second, retry=1) is second
 
 
 async def test_nobody_has_to_wait_for_a_delivery(store, make):
     first = await store.create(make())
-    noting = store.delivered(first.id)
+    noting = store.delivered(first)
     second = make()
     assert await store.create(second, retry=1) is second
     await noting
