@@ -3,8 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from proxy.config import Provider
@@ -102,52 +100,42 @@ class Seat:
             self._slots.release()
 
 
-@dataclass(frozen=True)
 class Account:
-    """A configured provider with its gateway's row."""
+    """A configured provider with its gateway's row.
 
-    name: str
-    config: Provider
-    row: Translator
-    slots: Slots = field(repr=False)
-    health: Health = field(repr=False, compare=False)
-    # (path, accept) → what its requests have in common, made once: it holds the key. See `gets`, too.
-    prepared: dict[tuple[str, str], Prepared] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    `title`: what it is called in messages; `timeout`: seconds to connect, and between two pieces of an answer, as
+    httpx names them; `untimed`: … for who gives up by a clock of his own: one more timer would never ring;
+    `prepared`: what its requests have in common, by path and what they accept, made once: it holds the key (see
+    `gets`, too). The rest is the configuration's, whose own sections are dear to read.
+    """
 
-    @cached_property
-    def timeout(self) -> Timeout:
-        """Seconds to connect, and between two pieces of an answer, as httpx names them."""
-        return {"connect": self.config.timeout.connect, "read": self.config.read_timeout}
+    def __init__(
+        self, name: str, config: Provider, row: Translator, told: Told | None = None
+    ) -> None:
+        """A fresh one, with nothing under way. `told`: who counts its failures."""
+        self.name = name
+        self.config = config
+        self.row = row
+        self.slots = Slots(name, config.max_concurrency)
+        self.health = Health(name, config.breaker, told)
+        self.title = f"provider '{name}'"
+        self.key = config.api_key.get_secret_value()
+        self.base_url = config.base_url
+        self.untimed: Timeout = {"connect": config.timeout.connect}
+        self.timeout: Timeout = {**self.untimed, "read": config.read_timeout}
+        self.prepared: dict[tuple[str, str], Prepared] = {}
+        self.rpm = config.rpm
+        self.max_concurrency = config.max_concurrency
+        self.usd_per_credit = config.usd_per_credit
+        self.submit = config.submit
+        self.prices = config.prices
 
-    @cached_property
-    def untimed(self) -> Timeout:
-        """… for who gives up by a clock of his own: one more timer would never ring."""
-        return {"connect": self.config.timeout.connect}
-
-    @cached_property
-    def title(self) -> str:
-        """What it is called in messages."""
-        return f"provider '{self.name}'"
-
-    @cached_property
-    def key(self) -> str:
-        return self.config.api_key.get_secret_value()
-
-    @property
-    def base_url(self) -> str:
-        return self.config.base_url
+    def __repr__(self) -> str:
+        return f"Account({self.name!r})"
 
     @property
     def origin(self) -> Origin:
         return origin_of(self.base_url)
-
-
-def account(name: str, config: Provider, row: Translator, told: Told | None = None) -> Account:
-    """A fresh one, with nothing under way. `told`: who counts its failures."""
-    slots = Slots(name, config.max_concurrency)
-    return Account(name, config, row, slots, Health(name, config.breaker, told))
 
 
 def origin_of(url: str) -> Origin:

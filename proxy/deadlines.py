@@ -17,6 +17,7 @@ class Times(OnLoop, Generic[K]):
     """Of each, how long it has: then `over` is called with it."""
 
     def __init__(self, over: Callable[[K], object]) -> None:
+        super().__init__()
         self._over = over
         self._until: dict[K, float] = {}  # → the loop's time
         self._next = float("inf")  # when the timer ticks

@@ -81,7 +81,7 @@ class Driver:
         """The same of any request. `seat`: a submit's place, which has been let through."""
         if seat is not None:
             request.extensions["fresh"] = _FRESH
-        elif account.config.rpm is not None or not account.slots.taken():  # else it is let in
+        elif account.rpm is not None or not account.slots.taken():  # else it is let in
             await self.let_in(account, poll=poll)
         try:
             answer = await self.send(account, request, timeout)
@@ -146,7 +146,7 @@ class Driver:
 
     def seat_at_once(self, account: Account) -> Seat | None:
         """A place for a submit that is still to be stored, where there is one and nothing has to be counted."""
-        return account.slots.seat() if account.config.rpm is None else None
+        return account.slots.seat() if account.rpm is None else None
 
     async def seat(self, account: Account, *, crowded: bool = False) -> Seat:
         """A place for a submit, which waits for it as long as it must: nobody waits for its connection.
@@ -158,7 +158,7 @@ class Driver:
 
     async def let_in(self, account: Account, *, poll: float | None = None) -> None:
         """Take a place within the provider's limits, waiting as long as the config says; raises Throttled."""
-        if account.config.rpm is not None or not account.slots.taken():
+        if account.rpm is not None or not account.slots.taken():
             patience = account.config.timeout.queue if poll is None else poll
             await self.enter(account, poll=poll is not None, patience=patience)
 
@@ -176,7 +176,7 @@ class Driver:
 
     async def _within_rpm(self, account: Account, poll: bool) -> None:
         """Count a request against the provider's `rpm`; raises Throttled."""
-        limit = account.config.rpm
+        limit = account.rpm
         if limit is None:
             return
         keep = max(1, int(limit * _POLL_SHARE)) if poll and limit > 1 else 0

@@ -85,7 +85,7 @@ class Edge:
     def _admit(self, scope: Scope, exchange: Handled) -> Rates | None:
         """The client comes in, or an ApiError is raised; gives the limits that its request counts for."""
         self._service.metrics.begun += 1
-        exchange.logged = self._service.config.server.log_requests
+        exchange.logged = self._service.runtime.log_requests
         # Of a header that is there twice the first counts, as for whoever reads the list.
         headers = exchange.given = dict(reversed(scope["headers"]))
         gate = self._service.runtime.gate
@@ -99,10 +99,10 @@ class Edge:
         return exchange.client.rates if scope["method"] == "POST" else None
 
     def _record(self, scope: Scope, exchange: Handled) -> None:
-        seconds, status = exchange.age, exchange.status
+        seconds, status = exchange.age(), exchange.status
         try:
             service, runtime = self._service, self._service.runtime
-            service.metrics.answered(exchange, status, seconds, runtime.config.models)
+            service.metrics.answered(exchange, status, seconds, runtime.models)
             service.usage.record(exchange, status)
             service.access.add(scope, exchange, status, seconds, runtime.redactor)
         except Exception as exc:
@@ -140,7 +140,7 @@ def tell(exc: Exception, exchange: Handled) -> ApiError:
 
 def _begin(exchange: Handled, message: Message) -> None:
     """An answer begins, with what each has, whoever made it."""
-    exchange.status, exchange.first_byte = message["status"], exchange.age
+    exchange.status, exchange.first_byte = message["status"], exchange.age()
     its_id = b"x-request-id", exchange.id.encode()
     message["headers"] = [*message["headers"], its_id, *starmap(_raw, exchange.headers.items())]
 

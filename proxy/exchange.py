@@ -50,7 +50,6 @@ class Exchange:
         """Whether something is settled at the end of its answer."""
         return self.place is not None or self.delivers is not None
 
-    @property
     def age(self) -> float:
         """Seconds since the request came."""
         return time.monotonic() - self.started

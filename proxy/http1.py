@@ -36,7 +36,6 @@ class Connection(asyncio.Protocol):
         self.idle = 0.0  # seconds that it was when its request was sent
         self.age = KEEPALIVE  # seconds that it may be
 
-    @property
     def usable(self) -> bool:
         """Open, as far as one can know, and between two exchanges."""
         transport = self._transport
@@ -80,7 +79,7 @@ class Connection(asyncio.Protocol):
         # An early answer: what is left of the body would stand before the next request, or the server, which
         # has refused it, reads none of it and closes.
         early = self._large and (self.unsent() or (exchange is not None and exchange.status >= 400))
-        if reusable and self.usable and not early and self.age > 0:
+        if reusable and self.usable() and not early and self.age > 0:
             self.since = self.loop.time()
             self._idle(self)
         else:

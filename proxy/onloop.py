@@ -1,12 +1,13 @@
 """What lives on one event loop and asks for it often."""
 
 import asyncio
-from functools import cached_property
 
 
 class OnLoop:
-    """`_loop`: the event loop, asked for once: each time is a system call."""
+    """`_loop`: the event loop that it is made on, since asking for it is a system call.
 
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
+    Not a `cached_property`: that makes every attribute of its object dear to read, by way of a dictionary.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()

@@ -47,7 +47,7 @@ def _models(candidate: Candidate) -> tuple[str, str]:
 
 def _configured(account: Account, *models: str) -> Price | None:
     """The file's price of a model, by either of its names; it wins over the gateway's list."""
-    prices = account.config.prices
+    prices = account.prices
     return next((prices[name] for name in models if name in prices), None) if prices else None
 
 

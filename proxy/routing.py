@@ -218,7 +218,7 @@ def _candidate(account: Account, target: Target, resolved: Resolved, ask: Ask) -
 def _plan(account: Account, call: Call, ask: Ask) -> tuple[Plan, Capability]:
     """The plan under the first of the capabilities that the target offers."""
     offered = account.row.operations
-    mode = account.config.submit
+    mode = account.submit
     failure: TranslationError | None = None
     for capability in (ask.capability, *ask.alternatives):
         if capability is not ask.capability and capability not in offered:

@@ -1,11 +1,11 @@
 """What one configuration amounts to, made once and replaced as a whole when the file changes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 
 import httpx
 
-from proxy.accounts import Account, account
+from proxy.accounts import Account
 from proxy.auth import Gate
 from proxy.config import Config
 from proxy.driver import Driver, Spend
@@ -16,8 +16,10 @@ from proxy.tracing import Tracer
 from translators.core import Translator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Runtime:
+    """`max_body` (bytes) and what follows is the configuration's, for what asks for it with every request."""
+
     config: Config
     accounts: Mapping[str, Account]
     driver: Driver
@@ -26,13 +28,25 @@ class Runtime:
     redactor: Redactor
 
     transports: "Transports"
+    max_body: int = field(init=False)
+    public_url: str | None = field(init=False)
+    log_requests: bool = field(init=False)
+    job_timeout: float = field(init=False)
+    models: Container[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        for name, value in {
+            "max_body": config.server.max_body_mb << 20,
+            "public_url": config.server.public_url,
+            "log_requests": config.server.log_requests,
+            "job_timeout": config.jobs.timeout,
+            "models": config.models,
+        }.items():
+            object.__setattr__(self, name, value)
 
     async def transports_closed(self) -> None:
         await self.transports.aclose()
-
-    @property
-    def max_body(self) -> int:
-        return self.config.server.max_body_mb << 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ def build(
         # What has not changed is the same account: with its places taken, and its health.
         kept = old.get(name)
         if kept is None or kept.config != provider:
-            kept = account(name, provider, rows[provider.translator], told)
+            kept = Account(name, provider, rows[provider.translator], told)
         targets = (one for route in config.models.values() for one in route.targets)
         kept.health.know(one.model for one in targets if one.provider == name)
         accounts[name] = kept

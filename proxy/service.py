@@ -56,12 +56,13 @@ class Service:
         self.usage = Usage(self.store)
         self.limiter = Limiter(self.store, lambda: self.runtime.config, self.usage.doubt)
         self.runtime = self._build(self.config)
-        self.jobs = Jobs(self.store, self.media, self.runtime, self.metrics)
         self.access = AccessLog()
 
     async def start(self) -> None:
+        """On the event loop that it then lives on."""
         await self.store.open()
         try:
+            self.jobs = Jobs(self.store, self.media, self.runtime, self.metrics)
             self.jobs.start()
             self.limiter.start()
             self.usage.start()

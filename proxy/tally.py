@@ -58,7 +58,7 @@ class Tally:
         """This target has begun to answer: from now on it costs what it costs there."""
         self.asked = True
         self.price = ordered_price(candidate)
-        self._usd_per_credit = candidate.account.config.usd_per_credit
+        self._usd_per_credit = candidate.account.usd_per_credit
 
     def asking(self, candidate: Candidate) -> None:
         """This target is asked now."""

@@ -84,7 +84,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         while connections:
             connection = connections[-1]
             connection.idle = idle = connection.loop.time() - connection.since
-            if connection.usable and idle < connection.age:
+            if connection.usable() and idle < connection.age:
                 if idle >= fresh or (self._ages and idle >= self._ages.get(place, KEEPALIVE)):
                     return None  # it is left to whoever asks for less
                 if fresh >= KEEPALIVE or connection.quiet():
@@ -109,7 +109,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"no connection to {place[1]} in time") from exc
         except (OSError, ssl.SSLError, UnicodeError) as exc:
             raise httpx.ConnectError(f"{place[1]}: {exc}") from exc
-        if not made.usable:
+        if not made.usable():
             raise httpx.ConnectError(f"{place[1]} closed the connection before anything was sent")
         return made
 

@@ -10,7 +10,7 @@ LONG, SHORT = 30.0, 0.01
 
 
 @pytest.fixture
-def deadlines() -> Deadlines:
+async def deadlines() -> Deadlines:
     return Deadlines()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from proxy.accounts import account
+from proxy.accounts import Account
 from proxy.config import parse
 from proxy.driver import Driver
 from translators import TRANSLATORS
@@ -26,7 +26,7 @@ async def test_a_submit_takes_no_connection_that_was_idle_for_long() -> None:
 
     transport = httpx.MockTransport(serve)
     driver = Driver(named=transport, public=transport, origins=frozenset(), spend=spend)
-    gateway = account(
+    gateway = Account(
         "a", parse(CONFIG, "c.yaml", {}, TRANSLATORS).providers["a"], TRANSLATORS["openai"]
     )
     request = Request("POST", "/videos", {"model": "sora-2"})

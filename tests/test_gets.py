@@ -5,7 +5,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from proxy.accounts import account
+from proxy.accounts import Account
 from proxy.config import parse
 from proxy.gets import get, headers_of
 from proxy.messages import Post, head_of, place_of
@@ -32,7 +32,7 @@ ODD = (
 def test_as_httpx_has_it(base: str, path: str) -> None:
     text = f"providers: {{a: {{translator: onysoft, api_key: sk-secret, base_url: '{base}'}}}}"
     config = parse(text, "c.yaml", {}, TRANSLATORS).providers["a"]
-    one = account("a", config, TRANSLATORS["onysoft"])
+    one = Account("a", config, TRANSLATORS["onysoft"])
     for _ in range(2):
         made = get(one, path)
         headers = httpx.Headers(headers_of(one, "application/json"))
@@ -51,7 +51,7 @@ def test_as_httpx_has_it(base: str, path: str) -> None:
 def test_a_task_is_one_segment_of_the_path_whatever_its_id(task_id: str) -> None:
     text = f"providers: {{a: {{translator: onysoft, api_key: sk-secret, base_url: '{BASES[0]}'}}}}"
     config = parse(text, "c.yaml", {}, TRANSLATORS).providers["a"]
-    made = get(account("a", config, TRANSLATORS["onysoft"]), "/r/{id}", task_id)
+    made = get(Account("a", config, TRANSLATORS["onysoft"]), "/r/{id}", task_id)
     known = httpx.Request("GET", f"{BASES[0]}/r/{quote(task_id, safe='')}")
     assert isinstance(made, Post) == (task_id == "vid_1")
     assert made.url == known.url and made.url.raw_path == known.url.raw_path

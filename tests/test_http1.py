@@ -752,7 +752,7 @@ async def test_an_end_that_only_the_kernel_knows_of(secure: bool) -> None:
         idle = client._idle[next(iter(client._idle))][0]
         assert idle._transport is not None
         select.select([idle._transport.get_extra_info("socket")], [], [], 10)
-        assert idle.usable
+        assert idle.usable()
         request = post(server.url)
         request.extensions["fresh"] = 1.0
         assert await whole(client, request) == (200, b"hello")
@@ -766,7 +766,7 @@ async def test_who_closes_before_anything_was_sent_has_taken_nothing() -> None:
     class Late(Http1Transport):
         async def _connect(self, *place: Any) -> Connection:
             made = await super()._connect(*place)
-            await becoming(lambda: not made.usable)
+            await becoming(lambda: not made.usable())
             return made
 
     async def away(peer: Peer) -> None:

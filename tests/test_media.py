@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from proxy.accounts import Account, account
+from proxy.accounts import Account
 from proxy.config import parse
 from proxy.disk import BLOCK
 from proxy.driver import Driver
@@ -151,7 +151,7 @@ def driver(serve: Callable[[httpx.Request], httpx.Response]) -> Driver:
 
 def gateway() -> Account:
     text = "providers: {a: {translator: openai, api_key: sk-secret, base_url: 'http://gate/v1'}}"
-    return account(
+    return Account(
         "a", parse(text, "c.yaml", {}, TRANSLATORS).providers["a"], TRANSLATORS["openai"]
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.accounts import account
+from proxy.accounts import Account
 from proxy.config import Target, parse
 from proxy.endpoints.relay import Relay
 from proxy.errors import GatewayFault, Lost
@@ -32,7 +32,7 @@ CONFIG = parse(
 def candidate() -> Candidate:
     row = TRANSLATORS["openai"]
     call = Call(Capability.CHAT, "gpt-4o", {"messages": []})
-    here = account("here", CONFIG.providers["here"], row)
+    here = Account("here", CONFIG.providers["here"], row)
     return Candidate(here, Target("here", "gpt-4o"), Capability.CHAT, plan(row, call))
 
 

@@ -12,7 +12,7 @@ from proxy.tally import Tally
 
 def told(credits: str | None = None, usd_per_credit: float | None = 0.01, **price: Any) -> Tally:
     """The tally of a request to a target that prices so."""
-    account: Any = SimpleNamespace(config=SimpleNamespace(usd_per_credit=usd_per_credit, prices={}))
+    account: Any = SimpleNamespace(usd_per_credit=usd_per_credit, prices={})
     operation = SimpleNamespace(credits=credits)
     plan = SimpleNamespace(operation=operation, model="m", body=None, **({"price": None} | price))
     candidate: Any = SimpleNamespace(account=account, plan=plan, target=SimpleNamespace(model="m"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from translators.core import (
     JSON,
@@ -198,7 +198,8 @@ def _others(
     return others, dropped
 
 
-class _Names(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Names:
     """What an operation understands, and what nobody may set; `needs`: of each of these, one; `through`: its
     table is nothing but the model, so that parameters are the body; `bare`: nor has it anything else that
     looks at them."""

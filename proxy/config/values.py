@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Final, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -41,7 +41,8 @@ class Row(Protocol):
     def min_read_timeout(self) -> float | None: ...
 
 
-class Target(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Target:
     """A model at a provider; the model is the gateway's own name for it.
 
     `weight`: its share of the requests among its neighbours that have one, too.

@@ -18,7 +18,7 @@ _LEAST: Final = 0.1  # seconds: a kept file of a job that ended at the last mome
 
 async def in_time(request: Request, job: Job, work: Awaitable[T]) -> T:
     """What is fetched for an answer, once its job has ended. Raises ApiError 504."""
-    left = waiting_time(request) - exchange_of(request).age
+    left = waiting_time(request) - exchange_of(request).age()
     limit = asyncio.timeout(max(left, _LEAST))
     try:
         async with limit:

@@ -74,9 +74,9 @@ async def place(request: Request, wish: Wish) -> Job:
 async def ended(request: Request, job: Job) -> Job:
     """The job at its end. Raises its failure, or 504 with the job's id shortly before the client gives up."""
     exchange = exchange_of(request)
-    left = waiting_time(request) - exchange.age
+    left = waiting_time(request) - exchange.age()
     found = await exchange.service.jobs.wait(job.id, _over, left)
-    if found is None or not found.ended:
+    if found is None or found.status not in ENDED:
         goes_on = f"It goes on as job {job.id}: GET /v1/jobs/{job.id}."
         raise too_late(f"It is not finished yet. {goes_on}")
     note(exchange, found)
@@ -123,16 +123,16 @@ def note(exchange: Handled, job: Job) -> None:
 async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Beginning]:
     """The job as it is to be stored, and how it begins: with its files at hand."""
     runtime, media = exchange.service.runtime, exchange.service.media
-    config, budget = runtime.config, exchange.client.budget
+    public_url, budget = runtime.public_url, exchange.client.budget
     job_id = new_id(wish.kind)
     # Only where a gateway is told of it: randomness is what a job's making costs most.
-    secret = secrets.token_urlsafe(24) if config.server.public_url else ""
+    secret = secrets.token_urlsafe(24) if public_url else ""
     hook = wish.said.get("webhook_url")
-    webhook = None if hook is None else checked(hook, config)
+    webhook = None if hook is None else checked(hook, runtime.config)
     candidates = _candidates(exchange, wish, job_id, secret)
     files: Uploads | None = None
     if wish.keep_files or [one for one in candidates if holds_upload(one.plan.request.body)]:
-        files = Uploads(media, config.server.public_url, runtime.driver)
+        files = Uploads(media, public_url, runtime.driver)
     beginning: Beginning | None = None
     try:
         hosted = candidates if files is None else await _hosted(candidates, files)
@@ -153,7 +153,7 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
             target=str(first.target),
             native=first.plan.model,
             created_at=now,
-            deadline=now + config.jobs.timeout,
+            deadline=now + runtime.job_timeout,
             status="in_progress" if beginning.long else "queued",
             request=kept,
             asked=asked,
@@ -178,7 +178,7 @@ async def _planned(exchange: Handled, wish: Wish, path: str) -> tuple[Job, Begin
 
 def _candidates(exchange: Handled, wish: Wish, job_id: str, secret: str) -> Sequence[Candidate]:
     runtime = exchange.service.runtime
-    public_url = runtime.config.server.public_url
+    public_url = runtime.public_url
     if wish.candidates is not None:
         return wish.candidates
     callback = f"{public_url}/callbacks/{job_id}/{secret}" if public_url else None

@@ -108,7 +108,7 @@ async def _asked(
 def _pause(request: Request, account: Account, failure: Failure | None, tried: int) -> float | None:
     """Seconds until the same target is asked again; None where it is not, or its client would not wait."""
     pause = pause_before(failure, account.config.retries, tried) if failure else None
-    if pause is None or pause >= waiting_time(request) - exchange_of(request).age:
+    if pause is None or pause >= waiting_time(request) - exchange_of(request).age():
         return None
     return pause
 

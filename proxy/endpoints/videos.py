@@ -176,4 +176,4 @@ def grace(request: Request, job: Job) -> float:
     exchange = exchange_of(request)
     account = exchange.service.runtime.accounts.get(job.provider)
     usual = min(account.row.submit_grace if account else 20.0, 20.0)
-    return min(usual, waiting_time(request) - exchange.age)
+    return min(usual, waiting_time(request) - exchange.age())

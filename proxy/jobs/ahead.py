@@ -24,6 +24,7 @@ class Ahead(OnLoop):
         begin: Callable[[Due], None],
         leave: Callable[[Due], None],
     ) -> None:
+        super().__init__()
         self._room = room
         self._begin = begin
         self._leave = leave

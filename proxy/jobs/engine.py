@@ -34,6 +34,7 @@ class Jobs(OnLoop):
         runtime: Runtime,
         metrics: Metrics | None = None,
     ) -> None:
+        super().__init__()
         self._worker = Worker(store, media, runtime, metrics or Metrics())
         self._poller = Poller(self._worker)
         self._upkeep = Upkeep(self._worker)

@@ -14,6 +14,10 @@ from proxy.routing import Candidate, take_next
 from proxy.store.base import Entry, Job, StoreUnavailable, Unanswered
 from proxy.store.money import Budget
 
+# Copies of them cost less than to make an entry: each of its fields is set by itself.
+_NEW = Entry().but()
+_SENDING = _NEW.but(state="sending")
+
 
 @dataclass(slots=True, eq=False)
 class Order:
@@ -31,6 +35,7 @@ class Order:
 
 class Launcher(OnLoop):
     def __init__(self, worker: Worker, upkeep: Upkeep) -> None:
+        super().__init__()
         self._worker = worker
         self._submitter = Submitter(worker)
         self._upkeep = upkeep
@@ -44,10 +49,10 @@ class Launcher(OnLoop):
         now = time.time()
         until = now + self._worker.lease
         if seat is None:
-            return Beginning(candidates, [Entry(at=until) for _ in range(number)])
+            return Beginning(candidates, [_NEW.but(at=until) for _ in range(number)])
         attempt = first.account.health.begin(first.target.model)
-        tasks = [Entry("sending", at=until, submitted_at=now)]
-        tasks += [Entry(at=until) for _ in range(1, number)]
+        tasks = [_SENDING.but(at=until, submitted_at=now)]
+        tasks += [_NEW.but(at=until) for _ in range(1, number)]
         start = Start(seat, attempt, until)
         return Beginning((first, *left), tasks, start, first.plan.operation.long)
 
@@ -103,7 +108,7 @@ class Launcher(OnLoop):
 
     async def _created(self, job: Job, key: str | None, retry: int, budget: Budget | None) -> Job:
         worker = self._worker
-        recent = worker.config.jobs.timeout
+        recent = worker.timeout
         made: Job | None = None
         try:
             made = await worker.store.create(

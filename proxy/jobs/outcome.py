@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from proxy.accounts import Account
-from proxy.config import Config
 from proxy.errors import ApiError
 from proxy.jobs.transitions import Outcome
 from proxy.media import Media
@@ -50,15 +49,14 @@ def dollars(cost: Cost | None, account: Account) -> float | None:
     """
     if cost is None:
         return None
-    usd, price = cost.usd, account.config.usd_per_credit
+    usd, price = cost.usd, account.usd_per_credit
     if usd is None and price is not None and cost.credits is not None:
         usd = countable(cost.credits * price)
     return usd if usd is not None and believable(usd) else None
 
 
-def wants_keeping(outcome: Outcome, config: Config) -> bool:
+def wants_keeping(outcome: Outcome, keep: bool | str) -> bool:
     """Whether `media.keep` asks for the files: always, or (auto) where their links live less than a day."""
-    keep = config.media.keep
     if keep is False or not outcome.assets:
         return False
     urls = [one for one in outcome.assets if "url" in one and "file" not in one]

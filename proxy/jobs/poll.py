@@ -169,7 +169,7 @@ class Poller:
                 return
             outcome.cost = cost
             outcome.task_id = entry.task_id
-            keep = wants_keeping(outcome, self._worker.config)
+            keep = wants_keeping(outcome, self._worker.keep)
             change = transitions.fetching if keep else transitions.completed
             await self._worker.change(job.id, change(due.index, outcome, now=now), known=job)
         else:
@@ -199,4 +199,4 @@ class Poller:
 
 def operation_of(job: Job, account: Account) -> Operation | None:
     """The row's operation that a job was made by."""
-    return account.row.operation(job.native, _CAPABILITIES[job.capability], account.config.submit)
+    return account.row.operation(job.native, _CAPABILITIES[job.capability], account.submit)

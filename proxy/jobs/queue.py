@@ -27,6 +27,7 @@ class Queue(OnLoop):
     """What is due, and when; `waiting`: who waits for jobs here."""
 
     def __init__(self, in_force: InForce, store: Store, waiting: Waiting) -> None:
+        super().__init__()
         self._in_force = in_force
         self._store = store
         self._waiting = waiting
@@ -211,7 +212,7 @@ class Queue(OnLoop):
     def _most(self, provider: str) -> int:
         """Polls that may be under way there at once: half of its connections are for submits and chat."""
         account = self._in_force.accounts.get(provider)
-        most = _SHARE if account is None else account.config.max_concurrency // 2
+        most = _SHARE if account is None else account.max_concurrency // 2
         return _SHARE if most > _SHARE else most or 1
 
     async def _guarded(

@@ -25,6 +25,7 @@ from proxy.pricing import made_at_once, ordered_price
 from proxy.retries import pause_before
 from proxy.routing import Candidate, take_next
 from proxy.store.base import Change, Due, Job, StoreUnavailable
+from proxy.store.document import ENDED
 from translators.core import State, Task
 
 T = TypeVar("T")
@@ -193,14 +194,14 @@ class Submitter:
             failed = transitions.failed(index, exc, now=now, cost=cost, task_id=task.id)
             return await self._change(job_id, failed)
         outcome.cost = cost
-        keep = wants_keeping(outcome, self._worker.config)
+        keep = wants_keeping(outcome, self._worker.keep)
         change = transitions.fetching if keep else transitions.completed
         return await self._change(job_id, change(index, outcome, now=time.time()))
 
     async def _accepted(self, job_id: str, index: int, candidate: Candidate, task: Task) -> Job:
         """The gateway has it: what there is to do next is to ask after it."""
         assert task.id is not None, "a row reads an unfinished task only with its id"
-        account, pause = candidate.account, self._worker.config.jobs.poll_min
+        account, pause = candidate.account, self._worker.poll_min
         queue, cost = self._worker.queue, dollars(task.cost, account)
         at = time.time() + pause
         sent = self._worker.sending[job_id].tasks[index]
@@ -216,7 +217,7 @@ class Submitter:
             running=task.state is State.RUNNING,
         )
         job = await self._change(job_id, change)
-        if keeps and not job.tasks[index].ended:
+        if keeps and job.tasks[index].state not in ENDED:
             queue.keep(due)
         return job
 

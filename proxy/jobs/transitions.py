@@ -15,7 +15,7 @@ from typing import Any
 
 from proxy.errors import ApiError
 from proxy.store.base import Change, Entry, Job
-from proxy.store.document import ENDED
+from proxy.store.document import ENDED, SUBMITTING
 from proxy.store.money import countable
 
 _STARTED = ("running", "fetching", "completed")  # states of a task by which its job is in progress
@@ -60,7 +60,7 @@ def accepted(index: int, task_id: str, *, at: float, cost: float | None, running
 
     def change(job: Job) -> Job | None:
         entry = job.tasks[index]
-        if not entry.submitting:
+        if entry.state not in SUBMITTING:
             return _late(job, index, task_id, cost)
         state = "running" if running else "accepted"
         return moved(job, index, entry.but(state=state, task_id=task_id, at=at, cost=cost), at)
@@ -99,7 +99,7 @@ def fetching(index: int, outcome: Outcome, *, now: float) -> Change:
     """It is done, and its files are now to be fetched before their links die. Late as `completed`."""
 
     def change(job: Job) -> Job | None:
-        if job.tasks[index].ended:
+        if job.tasks[index].state in ENDED:
             return _late(job, index, outcome.task_id, outcome.cost)
         return _brought(job, index, outcome, now, state="fetching", at=now)
 
@@ -110,7 +110,7 @@ def completed(index: int, outcome: Outcome, *, now: float) -> Change:
     """It is done. On a task that was given up meanwhile only the id and the cost are kept."""
 
     def change(job: Job) -> Job | None:
-        if job.tasks[index].ended:
+        if job.tasks[index].state in ENDED:
             return _late(job, index, outcome.task_id, outcome.cost)
         return _brought(job, index, outcome, now, state="completed", at=None)
 

@@ -28,6 +28,7 @@ class Waiting(OnLoop):
     """
 
     def __init__(self, store: Store, sending: Mapping[str, Job]) -> None:
+        super().__init__()
         self._store = store
         self._sending = sending
         self._awaited: dict[str, _Awaited] = {}

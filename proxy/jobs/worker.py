@@ -15,6 +15,7 @@ from proxy.media import Media
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Job, Store
+from proxy.store.document import ENDED
 from proxy.store.due import polled_at
 
 
@@ -49,8 +50,8 @@ class Worker(InForce):
         self.waiting.tell(job)
         if (at := polled_at(job)) is not None:
             self.queue.wake(at - time.time())
-        if job.ended:
-            self.metrics.job_changed(before or job, job, self.config.models)
+        if job.status in ENDED:
+            self.metrics.job_changed(before or job, job, self.models)
             if names := [*job.media, *(files_of(job) if job.deleted else ())]:
                 await self._unpublished(names)
         return job

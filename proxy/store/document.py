@@ -31,7 +31,9 @@ class _Document:
         As `dataclasses.replace`, at a tenth of its cost: a job is copied a dozen times in its life.
         """
         before = self.__dict__
-        fields = before | changes
+        # Not `before | changes`, which keeps the values of what the constructor made apart from their names: to
+        # read an attribute of that takes ten times as long.
+        fields = {**before, **changes}
         if len(fields) != len(before):
             raise TypeError(f"no such field: {changes.keys() - before.keys()}")
         made = _blank(type(self))

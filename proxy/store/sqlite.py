@@ -57,19 +57,17 @@ class SqliteStore:
             if one is not None:
                 await one.close()
 
-    @property
     def _writing(self) -> Writer:
         if self._writer is None:
             raise StoreUnavailable("the store is not open")
         return self._writer
 
-    @property
     def _reading(self) -> Reader | Writer:
-        return self._reader or self._writing
+        return self._reader or self._writing()
 
     async def ping(self) -> None:
-        await self._writing.call(_touch)
-        await self._reading.call(_read)
+        await self._writing().call(_touch)
+        await self._reading().call(_read)
 
     def create(
         self,
@@ -80,18 +78,18 @@ class SqliteStore:
         recent: float = 1800.0,
         budget: Budget | None = None,
     ) -> Awaitable[Job]:
-        return self._writing.call(jobs.create, job, key, retry, recent, budget)
+        return self._writing().call(jobs.create, job, key, retry, recent, budget)
 
     async def get(self, job_id: str) -> Job | None:
-        return await self._reading.call(jobs.get, job_id)
+        return await self._reading().call(jobs.get, job_id)
 
     async def several(self, job_ids: Sequence[str]) -> list[Job]:
-        return await self._reading.call(jobs.several, job_ids)
+        return await self._reading().call(jobs.several, job_ids)
 
     def update(
         self, job_id: str, change: Change, *, known: Job | None = None
     ) -> Awaitable[Job | None]:
-        return self._writing.call(jobs.update, job_id, change, known)
+        return self._writing().call(jobs.update, job_id, change, known)
 
     async def page(
         self,
@@ -105,7 +103,7 @@ class SqliteStore:
     ) -> Page:
         names = None if kinds is None else sorted(set(kinds))
         query = lists.Query(owner, names, status, after, limit, ascending)
-        return await self._reading.call(lists.page, query)
+        return await self._reading().call(lists.page, query)
 
     async def lease(
         self,
@@ -118,70 +116,70 @@ class SqliteStore:
     ) -> list[Due]:
         names = None if providers is None else sorted(set(providers))
         wanted = queue.Wanted(submitting, names, self._clock(), limit, longest)
-        return await self._writing.call(queue.lease, wanted, until)
+        return await self._writing().call(queue.lease, wanted, until)
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
-        await self._writing.call(queue.postpone, list(due))
+        await self._writing().call(queue.postpone, list(due))
 
     async def next_due(self, providers: Iterable[str]) -> float | None:
-        return await self._reading.call(queue.next_due, sorted(set(providers)))
+        return await self._reading().call(queue.next_due, sorted(set(providers)))
 
     async def renew(self, tasks: Iterable[tuple[str, int]], until: float) -> None:
-        await self._writing.call(queue.renew, list(tasks), until)
+        await self._writing().call(queue.renew, list(tasks), until)
 
     async def overdue(self, limit: int) -> list[str]:
-        return await self._reading.call(lists.overdue, self._clock(), limit)
+        return await self._reading().call(lists.overdue, self._clock(), limit)
 
     def delivered(self, *given: Job) -> Awaitable[None]:
-        return self._writing.call(jobs.delivered, given)
+        return self._writing().call(jobs.delivered, given)
 
     async def release(self, job_id: str) -> None:
-        await self._writing.call(jobs.release, job_id)
+        await self._writing().call(jobs.release, job_id)
 
     async def purge(self, completed_before: float, limit: int) -> list[Job]:
-        return await self._writing.call(jobs.purge, completed_before, limit)
+        return await self._writing().call(jobs.purge, completed_before, limit)
 
     async def spend(self, bucket: str, limit: int, *, window: float = 60.0, keep: int = 0) -> float:
         now = self._clock()
-        return await self._writing.call(queue.spend, bucket, limit - keep, window, now)
+        return await self._writing().call(queue.spend, bucket, limit - keep, window, now)
 
     async def admit(self, client: str, rates: Rates, *, holder: str, until: float) -> Admission:
         place = ledger.Place(client, holder, until)
-        return await self._writing.call(ledger.admit, rates, place, self._clock())
+        return await self._writing().call(ledger.admit, rates, place, self._clock())
 
     async def stay(self, places: Iterable[tuple[str, str]], until: float) -> None:
-        await self._writing.call(ledger.stay, [ledger.Place(*one, until) for one in places])
+        await self._writing().call(ledger.stay, [ledger.Place(*one, until) for one in places])
 
     async def leave(self, client: str, holder: str) -> None:
-        await self._writing.call(ledger.leave, client, holder)
+        await self._writing().call(ledger.leave, client, holder)
 
     async def take(self, client: str, tokens: int, limit: int) -> Admission:
-        return await self._writing.call(ledger.take, client, tokens, limit, self._clock())
+        return await self._writing().call(ledger.take, client, tokens, limit, self._clock())
 
     async def correct(self, client: str, tokens: int, at: float) -> None:
-        await self._writing.call(ledger.correct, client, tokens, at)
+        await self._writing().call(ledger.correct, client, tokens, at)
 
     async def reserve(
         self, owner: str, usd: float, budget: Budget, now: float, *, once: str = ""
     ) -> None:
-        lane = self._writing if usd else self._reading
+        lane = self._writing() if usd else self._reading()
         await lane.call(ledger.reserve, owner, usd, budget, now)
 
     async def book(
         self, lines: Mapping[Line, Counts], charges: Iterable[Charge], *, once: str = ""
     ) -> None:
-        await self._writing.call(ledger.book, list(lines.items()), list(charges))
+        await self._writing().call(ledger.book, list(lines.items()), list(charges))
 
     async def prune(self, *, used_before: str, spent_before: float) -> bool:
-        return await self._writing.call(ledger.prune, used_before, spent_before, self._clock())
+        return await self._writing().call(ledger.prune, used_before, spent_before, self._clock())
 
     async def usage(
         self, by: Sequence[str], *, since: str, until: str, key: str | None = None
     ) -> list[Total]:
-        return await self._reading.call(ledger.usage, by, since, until, key)
+        return await self._reading().call(ledger.usage, by, since, until, key)
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        return await self._reading.call(lists.counts)
+        return await self._reading().call(lists.counts)
 
 
 def _read(db: Connection) -> None:

@@ -154,7 +154,7 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     new.row = old.row
     follow(db, old, new)
     post(db, old, new)
-    if new.given_up and not old.given_up:
+    if new.deleted and new.given_up and not old.given_up:
         _free(db, new)
     return True
 

@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 
-from proxy.accounts import account
+from proxy.accounts import Account
 from proxy.config import parse
 from proxy.driver import Driver
 from proxy.endpoints.models import models_of
@@ -134,7 +134,7 @@ async def test_a_silent_provider_is_waited_for_once() -> None:
     driver = Driver(named=transport, public=transport, origins=frozenset(), spend=spend)
     text = "providers: {silent: {translator: openai, api_key: none, base_url: 'http://gateway/v1'}}"
     config = parse(text, "config.yaml", {}, TRANSLATORS)
-    one = account("silent", config.providers["silent"], TRANSLATORS["openai"])
+    one = Account("silent", config.providers["silent"], TRANSLATORS["openai"])
     assert await models_of(one, driver, wait=0.01) == []
     assert await models_of(one, driver, wait=60) == []
     assert transport.asked == 1

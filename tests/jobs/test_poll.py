@@ -39,7 +39,7 @@ async def limits(monkeypatch: pytest.MonkeyPatch, until: float) -> list[float]:
     account = SimpleNamespace(
         name="apiin",
         row=row,
-        config=SimpleNamespace(submit="auto"),
+        submit="auto",
         untimed={},
         health=SimpleNamespace(note=lambda *_: None),
     )

@@ -24,9 +24,8 @@ class Kept:
     def __init__(self, told: dict[str, Job], *, connections: int = 100) -> None:
         self.lease = LEASE
         self.longest = 80.0
-        config = SimpleNamespace(max_concurrency=connections)
         names = ("apiin", *"123456")
-        self.accounts = {name: SimpleNamespace(config=config) for name in names}
+        self.accounts = {name: SimpleNamespace(max_concurrency=connections) for name in names}
         self.config = SimpleNamespace(jobs=SimpleNamespace(poll_max=10.0))
         self.postponed: dict[str, float] = {}
         self.read: list[str] = []
