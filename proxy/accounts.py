@@ -106,7 +106,7 @@ class Account:
     `title`: what it is called in messages; `timeout`: seconds to connect, and between two pieces of an answer, as
     httpx names them; `untimed`: … for who gives up by a clock of his own: one more timer would never ring;
     `prepared`: what its requests have in common, by path and what they accept, made once: it holds the key (see
-    `gets`, too). The rest is the configuration's, whose own sections are dear to read.
+    `gets`, too). What every request asks of `config` stands here once more: its sections are dear to read.
     """
 
     def __init__(

@@ -44,6 +44,7 @@ class Service:
     keep_alive: float = KEEP_ALIVE
     siblings: Siblings | None = None
     runtime: Runtime = field(init=False, repr=False)
+    jobs: Jobs = field(init=False, repr=False)  # from its start on
 
     def __post_init__(self) -> None:
         self._started = self.config

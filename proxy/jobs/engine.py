@@ -16,7 +16,6 @@ from proxy.onloop import OnLoop
 from proxy.routing import Candidate
 from proxy.runtime import Runtime
 from proxy.store.base import Change, Due, Job, Store, StoreUnavailable
-from proxy.store.document import SUBMITTING
 from proxy.store.money import Budget
 
 _SWEEP = 2.0  # seconds, at most, between looks for orphans and overdue jobs
@@ -170,11 +169,7 @@ class Jobs(OnLoop):
     async def _renew(self) -> None:
         worker = self._worker
         worker.renewing()
-        held = [
-            (job.id, index)
-            for job in worker.sending.values()
-            for index, task in enumerate(job.tasks)
-            if task.state in SUBMITTING
-        ]
+        sent = worker.sending.values()
+        held = [(job.id, index) for job in sent for index in range(len(job.tasks))]
         if held:
             await worker.store.renew(held, time.time() + worker.lease)

@@ -12,8 +12,8 @@ log = logging.getLogger("anygate.jobs")
 class InForce:
     """What a job engine works by, until the configuration is another one.
 
-    `lease`: seconds that a submit or a poll may go without its worker's sign of life. `timeout`, `poll_min`,
-    `keep` and `models` are the configuration's, for what asks for them with every job.
+    `lease`: seconds that a submit or a poll may go without its worker's sign of life. `job_timeout`,
+    `poll_min`, `keep` and `models` are the configuration's, for what asks for them with every job.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -33,7 +33,7 @@ class InForce:
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
         self.config = config = runtime.config
-        self.timeout = config.jobs.timeout
+        self.job_timeout = config.jobs.timeout
         self.poll_min = config.jobs.poll_min
         self.keep = config.media.keep
         self.models = config.models

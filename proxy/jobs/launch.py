@@ -108,7 +108,7 @@ class Launcher(OnLoop):
 
     async def _created(self, job: Job, key: str | None, retry: int, budget: Budget | None) -> Job:
         worker = self._worker
-        recent = worker.timeout
+        recent = worker.job_timeout
         made: Job | None = None
         try:
             made = await worker.store.create(

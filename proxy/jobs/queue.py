@@ -8,7 +8,6 @@ from contextlib import suppress
 
 from proxy.jobs.ahead import BREATH, Ahead
 from proxy.jobs.in_force import InForce
-from proxy.jobs.leased import leased_until
 from proxy.jobs.waiting import Waiting
 from proxy.onloop import OnLoop
 from proxy.store.base import NOTIFY, WEBHOOKS, Due, Job, Store, StoreUnavailable
@@ -58,9 +57,10 @@ class Queue(OnLoop):
         if self._stopping or due.index == NOTIFY or not self.keeps(due, seconds):
             self._postpone(due, now + seconds)
             return
-        at = now + seconds
-        until = leased_until(at, due.until, self._in_force.lease)
-        if until > due.until:
+        at, lease = now + seconds, self._in_force.lease
+        until = min(due.until, now + lease)  # the clock may have been set back
+        if until - at < lease * 3 / 4:
+            until = now + lease
             self._postpone(due, until)
         self._ahead.keep(Due(due.job_id, due.index, due.provider, at, until))
 

@@ -17,7 +17,6 @@ from proxy.health import Attempt
 from proxy.jobs import endings, transitions
 from proxy.jobs.answered import Refused, answered
 from proxy.jobs.held import Held
-from proxy.jobs.leased import leased_until
 from proxy.jobs.outcome import dollars, redacted, wants_keeping
 from proxy.jobs.start import Start, sending
 from proxy.jobs.worker import Worker
@@ -203,11 +202,8 @@ class Submitter:
         assert task.id is not None, "a row reads an unfinished task only with its id"
         account, pause = candidate.account, self._worker.poll_min
         queue, cost = self._worker.queue, dollars(task.cost, account)
-        at = time.time() + pause
-        sent = self._worker.sending[job_id].tasks[index]
-        # The submit's own lease, where it is long enough for polls: then nothing of the queue is written.
-        until = leased_until(at, sent.at or 0.0, self._worker.lease)
-        due = Due(job_id, index, account.name, at, until)
+        now = time.time()
+        due = Due(job_id, index, account.name, now + pause, now + self._worker.lease)
         keeps = queue.keeps(due, pause)
         change = transitions.accepted(
             index,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from proxy.jobs import endings
 from proxy.jobs.outcome import files_of
@@ -108,38 +108,27 @@ class Upkeep:
         return abs(self._apart - before) > self._worker.lease * _STEP
 
     async def _settle_orphans(self) -> None:
-        more = True
-        while more:
-            until = self._wall() + self._worker.lease
-            found = await self._worker.store.lease(
-                submitting=True, providers=None, until=until, limit=_BATCH
-            )
-            if self._clock_was_set():  # just now: perhaps that is why they were found
-                self._there_since = None
-                return
-            await self._settle(found)
-            more = len(found) == _BATCH
-
-    async def _settle(self, found: Iterable[Due]) -> None:
+        until = self._wall() + self._worker.lease
+        found = await self._worker.store.lease(
+            submitting=True, providers=None, until=until, limit=_BATCH
+        )
+        if self._clock_was_set():  # just now: perhaps that is why they were found
+            self._there_since = None
+            return
         for one in found:
-            ours = self._worker.sending.get(one.job_id)
             # Ours are alive, whatever kept us from renewing them in time; the lease just did it.
-            if ours is not None and ours.tasks[one.index].submitting:
-                continue
-            if not await self._orphaned(one):  # it was accepted: now somebody else asks after it
-                self._worker.queue.called(one)
+            if one.job_id not in self._worker.sending:
+                await self._orphaned(one)
 
-    async def _orphaned(self, due: Due, *, unsent: bool = False) -> bool:
+    async def _orphaned(self, due: Due, *, unsent: bool = False) -> None:
         change = endings.orphaned(due.index, now=self._wall(), unsent=unsent)
-        return await self._ended(due.job_id, change)
+        await self._ended(due.job_id, change)
 
-    async def _ended(self, job_id: str, change: Change) -> bool:
-        """Whether the change was made. Of what was surely never sent the key is free again: the client may order
-        it once more."""
+    async def _ended(self, job_id: str, change: Change) -> None:
+        """Of what was surely never sent the key is free again: the client may order it once more."""
         job = await self._worker.change(job_id, change)
         if job is not None and all(endings.certainly_not_sent(entry) for entry in job.tasks):
             await self._worker.store.release(job.id)
-        return job is not None
 
     async def purge(self) -> None:
         """Remove finished jobs after their retention, with their files, and what is one file too many."""

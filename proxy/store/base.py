@@ -93,9 +93,8 @@ class Store(Accounts, Protocol):
 
         `known`: how it was last seen: a store that finds it so still need not read it.
 
-        The queue follows the tasks: an entry with `at` and not ended is due then. Where `at` stays as it was, so
-        does its place: a task that was accepted meanwhile is still found among the submits. The ledger follows,
-        too: what the change means for budget and usage is booked with it. A job that is deleted and has ended is
+        The queue follows the tasks: an entry with `at` and not ended is due then. So does the ledger:
+        what the change means for budget and usage is booked with it. A job that is deleted and has ended is
         released: its client has given it up, and may order the same again.
         """
 
@@ -122,14 +121,13 @@ class Store(Accounts, Protocol):
     ) -> list[Due]:
         """Up to `limit` tasks that are due now, their time set to `until` so that nobody else gets them.
 
-        `submitting`: those whose submit lease ran out, instead of those to poll: orphans, or accepted by a worker
-        that has kept the lease for its first polls. `providers`: only of these; None means of all.
-        `longest`: seconds beyond which no poll of a provider that is named is put off: one that stands further
-        ahead is due now, too, since the clock has been set back.
+        `submitting`: those whose submit lease ran out, instead of those to poll. `providers`: only of
+        these; None means of all. `longest`: seconds beyond which no poll of a provider that is named is put off:
+        one that stands further ahead is due now, too, since the clock has been set back.
         """
 
     async def postpone(self, due: Iterable[tuple[Due, float]]) -> None:
-        """Set when tasks are next to be polled, without touching their jobs."""
+        """Set when tasks are next due, without touching their jobs."""
 
     async def next_due(self, providers: Iterable[str]) -> float | None:
         """When the next poll of these providers is due (Unix seconds)."""

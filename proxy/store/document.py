@@ -18,8 +18,8 @@ _blank = object.__new__
 
 
 class _Document:
-    """`_raw`: what it was read from, or last written as, beside its fields; `row`: the number of the row in which
-    a store has it, as far as that is known."""
+    """`_raw`: what it was read from, or last written as, beside its fields; `row`: of a job, the number of its row
+    in SQLite, as far as that is known."""
 
     __slots__ = ("__dict__", "_raw", "row")
     _raw: bytearray | None

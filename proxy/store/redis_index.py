@@ -68,14 +68,10 @@ def queue_names(providers: Iterable[str], *, submitting: bool) -> list[str]:
     return [queue_name(one, submitting=submitting) for one in sorted(set(providers))]
 
 
-def _provider(queue: str) -> str:
-    return queue.partition(":")[2]
-
-
 def due_of(queue: str, member: str, at: str, until: float) -> Due:
     """An entry of a queue as it stood there, leased until then."""
     index, _, job_id = member.partition(" ")
-    return Due(job_id, int(index), _provider(queue), float(at), until)
+    return Due(job_id, int(index), queue.partition(":")[2], float(at), until)
 
 
 def page_range(after: str | None, *, ascending: bool) -> tuple[str, str, str]:
@@ -120,7 +116,7 @@ def difference(old: Job | None, new: Job | None) -> bytes:
     """What has to be done to indexes and accounts (`follow` of redis_scripts.py) as JSON, if anything has.
 
     A time of the queue that the change left alone stays as the queue has it: it may have been leased,
-    renewed or postponed since the document was written. So does what is to be done then (`Store.update`).
+    renewed or postponed since the document was written.
     """
     before = _NOWHERE if old is None else _rows(old)
     after = _NOWHERE if new is None else _rows(new)
@@ -134,9 +130,8 @@ def difference(old: Job | None, new: Job | None) -> bytes:
     moves = [(index, "", "0", False) for index in before.queue.keys() - after.queue.keys()]
     for index, (queue, at) in after.queue.items():
         known = before.queue.get(index)
-        stays = known is not None and known[1] == at
-        if known is None or _provider(known[0]) != _provider(queue) or not stays:
-            moves.append((index, queue, _score(at), not stays))
+        if known != (queue, at):
+            moves.append((index, queue, _score(at), known is None or at != known[1]))
     return orjson.dumps(
         {
             "place": place(job.id),

@@ -33,13 +33,9 @@ return answer
 POSTPONE = script(
     """
 for i = 1, #ARGV, 3 do
-  local at, index, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local queue = call('HGET', P .. 'meta:' .. id, 'q' .. index)
-  if queue and string.sub(queue, 1, 7) == 'submit:' then
-    unqueue(id, index)
-    enqueue(id, index, 'poll:' .. string.sub(queue, 8), at)
-  elseif queue then
-    call('ZADD', P .. 'due:' .. queue, at, index .. ' ' .. id)
+  local queue = call('HGET', P .. 'meta:' .. ARGV[i + 2], 'q' .. ARGV[i + 1])
+  if queue then
+    call('ZADD', P .. 'due:' .. queue, ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
   end
 end
 """,

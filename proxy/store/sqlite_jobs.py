@@ -25,8 +25,10 @@ _INSERT = (
     f" {', '.join(_COLUMNS)})"
     " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)"
 )
-_UNDELIVERED = "owner = ? AND fingerprint = ? AND created_at = ? AND job_id = ?"
-_DELIVER = f"DELETE FROM undelivered WHERE {_UNDELIVERED}"
+_THIS_ONE = (
+    "owner = ? AND fingerprint = ? AND created_at = ? AND job_id = ?"  # of table undelivered
+)
+_DELIVER = f"DELETE FROM undelivered WHERE {_THIS_ONE}"
 
 
 def create(
@@ -45,7 +47,7 @@ def create(
     if key is not None:
         known = _holder(db, job, key)
     elif retry > 0:
-        known = _undelivered(db, job, retry, recent)
+        known = _twin(db, job, retry, recent)
     else:
         known = None
     if known is not None:
@@ -74,7 +76,7 @@ def _holder(db: Connection, job: Job, key: str) -> Job | None:
     return get(db, job_id)
 
 
-def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | None:
+def _twin(db: Connection, job: Job, retry: int, recent: float) -> Job | None:
     row = db.execute(
         "SELECT created_at, job_id FROM undelivered WHERE owner = ? AND fingerprint = ?"
         " AND created_at >= ? AND attempt < ? ORDER BY created_at LIMIT 1",
@@ -83,7 +85,7 @@ def _undelivered(db: Connection, job: Job, retry: int, recent: float) -> Job | N
     if row is None:
         return None
     place = (job.owner, job.fingerprint, *row)
-    db.execute(f"UPDATE undelivered SET attempt = ? WHERE {_UNDELIVERED}", (retry, *place))
+    db.execute(f"UPDATE undelivered SET attempt = ? WHERE {_THIS_ONE}", (retry, *place))
     return get(db, row[1])
 
 
@@ -93,7 +95,7 @@ def _insert(db: Connection, job: Job, retry: int) -> None:
         job.row = db.write(_INSERT, (*fixed, job.encode(), *_columns(job))).lastrowid
     except sqlite3.IntegrityError as exc:
         raise ValueError(f"there is a job {job.id} already") from exc
-    db.write("INSERT INTO undelivered VALUES (?, ?, ?, ?, ?)", (*_undelivered_at(job), retry))
+    db.write("INSERT INTO undelivered VALUES (?, ?, ?, ?, ?)", (*_undelivered_row(job), retry))
     follow(db, None, job)
     post(db, None, job)
 
@@ -124,6 +126,7 @@ def _read(row: int, doc: bytes) -> Job:
 
 
 def update(db: Connection, job_id: str, change: Change, known: Job | None = None) -> Job | None:
+    # A job that was made, and not read or changed, has nothing there.
     if known is not None and getattr(known, "row", None) is not None:
         new = change(known)
         if new is not None and _replaced(db, known, new):
@@ -154,7 +157,7 @@ def _replaced(db: Connection, old: Job, new: Job) -> bool:
     new.row = old.row
     follow(db, old, new)
     post(db, old, new)
-    if new.deleted and new.given_up and not old.given_up:
+    if new.given_up and not old.given_up:
         _free(db, new)
     return True
 
@@ -167,10 +170,10 @@ def _update(changed: tuple[bool, ...]) -> str:
 
 
 def delivered(db: Connection, jobs: Sequence[Job]) -> None:
-    db.executemany(_DELIVER, [_undelivered_at(one) for one in jobs])
+    db.executemany(_DELIVER, [_undelivered_row(one) for one in jobs])
 
 
-def _undelivered_at(job: Job) -> tuple[str, str, float, str]:
+def _undelivered_row(job: Job) -> tuple[str, str, float, str]:
     return job.owner, job.fingerprint, job.created_at, job.id
 
 
@@ -182,7 +185,7 @@ def release(db: Connection, job_id: str) -> None:
 
 def _free(db: Connection, job: Job) -> None:
     db.execute("DELETE FROM keys WHERE job_id = ?", (job.id,))
-    db.execute(_DELIVER, _undelivered_at(job))
+    db.execute(_DELIVER, _undelivered_row(job))
 
 
 def purge(db: Connection, completed_before: float, limit: int) -> list[Job]:

@@ -28,11 +28,13 @@ class Query(NamedTuple):
 
 
 def page(db: Connection, query: Query) -> Page:
-    if query.status is None or query.status in ENDED:
-        kinds = list(_kinds(db, query.owner)) if query.kinds is None else query.kinds
-        rows = _of_kinds(db, query, kinds) if kinds else []
-    else:
-        rows = _unfinished(db, query)
+    kinds = query.kinds
+    ended = query.status is None or query.status in ENDED
+    if kinds is None and ended:
+        kinds = list(_kinds(db, query.owner))
+    if kinds is not None and not kinds:
+        return Page([], has_more=False)
+    rows = _of_kinds(db, query, kinds) if ended and kinds else _unfinished(db, query)
     jobs = [Job.decode(doc) for (doc,) in rows[: query.limit]]
     return Page(jobs, has_more=len(rows) > query.limit)
 

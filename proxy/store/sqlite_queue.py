@@ -21,7 +21,6 @@ _AHEAD = (
     "SELECT job_id, idx, provider, ? FROM queue"
     " WHERE submitting = ? AND provider = ? AND at > ? ORDER BY at LIMIT ?"
 )
-_LEASE = "UPDATE queue SET at = ? WHERE job_id = ? AND idx = ?"
 _PLACE_AND_TIME = f"{_PLACE}, at = excluded.at"
 
 
@@ -39,13 +38,14 @@ def follow(db: Connection, old: Job | None, new: Job) -> None:
     """Bring the queue from the old job's tasks to the new one's.
 
     A time that the change left alone stays as the queue has it: it may have been leased, renewed
-    or postponed since the document was written. So does what is to be done then (`Store.update`).
+    or postponed since the document was written.
     """
     before = {} if old is None else queued(old)
-    for index, (provider, submitting, at) in queued(new).items():
+    for index, place in queued(new).items():
         known = before.pop(index, None)
-        stays = known is not None and known[2] == at
-        if known is None or known[0] != provider or not stays:
+        if known != place:
+            provider, submitting, at = place
+            stays = known is not None and known[2] == at
             values = (new.id, index, provider, int(submitting), at)
             db.write(_PLACE if stays else _PLACE_AND_TIME, values)
     for index in before:
@@ -73,8 +73,10 @@ def lease(db: Connection, wanted: Wanted, until: float) -> list[Due]:
             rows += db.execute(_AHEAD, (now, submitting, provider, latest, limit))
     rows.sort(key=itemgetter(3))
     del rows[wanted.limit :]
-    db.executemany(_LEASE, [(until, job_id, index) for job_id, index, _, _ in rows])
-    return [Due(*row, until) for row in rows]
+    due = [Due(*row, until) for row in rows]
+    if due:
+        postpone(db, [(one, until) for one in due])
+    return due
 
 
 def _providers(db: Connection, submitting: bool) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _providers(db: Connection, submitting: bool) -> Iterator[str]:
 
 def postpone(db: Connection, due: Iterable[tuple[Due, float]]) -> None:
     db.executemany(
-        "UPDATE queue SET at = ?, submitting = 0 WHERE job_id = ? AND idx = ?",
+        "UPDATE queue SET at = ? WHERE job_id = ? AND idx = ?",
         [(at, one.job_id, one.index) for one, at in due],
     )
 

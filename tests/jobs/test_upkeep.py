@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from proxy.jobs.upkeep import Upkeep
-from proxy.store.base import Change, Due, Entry, Job
+from proxy.store.base import Change, Entry, Job
 from proxy.store.sqlite import SqliteStore
 from tests.jobs import changes
 
@@ -22,8 +22,6 @@ class Worker:
         self.store = SqliteStore(None, clock=lambda: self.now)
         self.lease = LEASE
         self.sending: dict[str, Job] = {}
-        self.called: list[Due] = []
-        self.queue = SimpleNamespace(called=self.called.append)
         self.accounts = {"apiin": None}
         self.upkeep = Upkeep(cast(Any, self), wall=lambda: self.now, steady=lambda: self.steady)
 
@@ -38,7 +36,7 @@ class Worker:
             await self.upkeep.sweep()
 
     async def stored(self, entry: Entry, **fields: Any) -> Job:
-        return await self.store.create(changes.job().but(**{"tasks": [entry], **fields}))
+        return await self.store.create(changes.job().but(tasks=[entry], **fields))
 
     async def state(self, job: Job) -> str:
         found = await self.store.get(job.id)
@@ -79,36 +77,6 @@ async def test_an_orphan_is_settled_after_the_clock_was_set(worker: Worker) -> N
     worker.now += 60
     await worker.passes(LEASE)
     assert await worker.state(job) == "submission_ambiguous"
-
-
-@pytest.mark.parametrize("ours", [False, True])
-async def test_what_was_accepted_within_its_submits_lease_is_polled_when_that_runs_out(
-    worker: Worker, ours: bool
-) -> None:
-    """Of a job that we are sending ourselves another task may still wait for its turn."""
-    sent = Entry(state="sending", at=worker.now + LEASE)
-    job = await worker.stored(sent, tasks=[sent, sent], deadline=2e9)
-    taken = await worker.change(job.id, lambda job: job.with_task(0, state="accepted", task_id="t"))
-    if ours:
-        assert taken is not None
-        worker.sending[job.id] = taken
-    await worker.passes(2 * LEASE - 1)
-    assert worker.called == [Due(job.id, 0, "apiin")]
-    found = await worker.store.get(job.id)
-    assert found is not None
-    assert [entry.state for entry in found.tasks] == ["accepted", "sending" if ours else "failed"]
-
-
-async def test_however_many_tasks_a_dead_worker_has_left_they_are_polled_at_once(
-    worker: Worker,
-) -> None:
-    await worker.passes(LEASE)
-    sent = Entry(state="sending", at=worker.now)
-    for number in range(250):
-        job = await worker.stored(sent, id=f"video_{number}", deadline=2e9)
-        await worker.change(job.id, lambda job: job.with_task(0, state="accepted", task_id="t"))
-    await worker.passes(1)
-    assert len(worker.called) == 250
 
 
 async def test_a_clock_that_is_set_in_the_midst_of_a_look_is_seen(worker: Worker) -> None:

@@ -122,6 +122,19 @@ async def test_closed_is_unavailable(path):
         await store.get("video_x")
 
 
+async def test_nothing_is_left_of_a_purged_job(path, make):
+    store = SqliteStore(path)
+    await store.open()
+    for job in (await store.create(make(), key="k"), await store.create(make())):
+        await store.update(job.id, lambda job: finish(job, 5.0))
+    assert len(await store.purge(9.0, 10)) == 2
+    await store.close()
+    db = sqlite3.connect(path)
+    for table in ("jobs", "queue", "keys", "undelivered"):
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+    db.close()
+
+
 # Versions
 
 

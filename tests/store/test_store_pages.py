@@ -39,7 +39,8 @@ async def test_of_some_kinds(store, jobs):
         False,
     )
     assert await listed(store, kinds=["music"]) == ([], False)
-    assert await listed(store, kinds=[]) == ([], False)
+    for status in (None, "queued", "completed"):
+        assert await listed(store, kinds=[], status=status) == ([], False)
 
 
 async def test_limit_and_has_more(store, jobs):

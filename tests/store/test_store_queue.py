@@ -174,36 +174,6 @@ async def test_a_change_that_leaves_the_time_alone_keeps_the_lease(store, make, 
     assert await poll(store, clock) == [Due(job.id, 0, "other")]
 
 
-async def test_what_was_accepted_within_its_submits_lease_is_polled_once_it_is_postponed(
-    store, make, clock
-):
-    """By the worker that has kept the lease for its first polls, or by who finds it run out."""
-    job = await store.create(make(tasks=[Entry(state="sending", at=clock.now + 20)]))
-    await store.update(job.id, lambda job: job.with_task(0, state="accepted", task_id="t1"))
-    assert await store.next_due(["onysoft"]) is None
-    clock.now += 20
-    assert await poll(store, clock) == []
-    assert await orphans(store, clock) == [Due(job.id, 0, "onysoft")]
-    assert await orphans(store, clock) == []
-    await store.postpone([(Due(job.id, 0, "onysoft"), clock.now)])
-    assert await store.next_due(["onysoft"]) == clock.now
-    assert await poll(store, clock) == [Due(job.id, 0, "onysoft")]
-    clock.now += 20
-    assert await orphans(store, clock) == []
-    assert await poll(store, clock) == [Due(job.id, 0, "onysoft")]
-    await store.update(job.id, lambda job: job.with_task(0, state="completed", at=None))
-    clock.now += 20
-    assert await poll(store, clock) == await orphans(store, clock) == []
-
-
-async def test_a_leased_orphan_is_one_until_it_is_settled(store, make, clock):
-    job = await store.create(make(tasks=[Entry(state="sending", at=clock.now)]))
-    for _ in range(2):
-        assert ids(await orphans(store, clock)) == [(job.id, 0)]
-        assert await poll(store, clock) == []
-        clock.now += 20
-
-
 async def test_postpone_sets_the_time_alone(store, make, clock):
     jobs = [await store.create(make.polled(clock.now)) for _ in range(3)]
     due = await poll(store, clock)
