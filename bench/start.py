@@ -45,8 +45,10 @@ def growth(run: Run) -> list[Figure]:
     with ExitStack() as stack:
         up = stack.enter_context(servers.gateway(run.folder))
         proxy = stack.enter_context(servers.anygate(run.folder, up.port))
-        load(proxy, replace(whole, number=requests // 10))
-        load(proxy, replace(broken, number=streams // 4))
+        # In turn: connections that come while those of before are still being closed are the most there are.
+        for _ in range(2):
+            load(proxy, replace(whole, number=requests // 20))
+            load(proxy, replace(broken, number=streams // 8))
         before = proxy.memory()
         load(proxy, replace(whole, number=requests * 9 // 10))
         between = proxy.memory()
