@@ -119,10 +119,12 @@ class Turns(Mapping[str, Cost]):
     def __len__(self) -> int:
         return len(self._rounds)
 
-    def ratio(self, name: str, other: str) -> float:
-        """How many times as much CPU; NaN where the other was not measured."""
+    def ratio(
+        self, name: str, other: str, of: Callable[[Cost], float] = lambda one: one.cpu
+    ) -> float:
+        """How many times as much CPU, or what else is asked for; NaN where the other was not measured."""
         pairs = zip(self._rounds[name], self._rounds.get(other, ()), strict=False)
-        found = [one.cpu / theirs.cpu for one, theirs in pairs if theirs.cpu]
+        found = [of(one) / of(theirs) for one, theirs in pairs if of(theirs)]
         return median(found) if found else math.nan
 
 

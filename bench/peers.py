@@ -20,7 +20,7 @@ import yaml
 
 from bench import plot, report, servers
 from bench.load import KEY, Spec
-from bench.measure import PLAIN, STREAMS, Cost, Figure, Run, cost, in_turn, load
+from bench.measure import PLAIN, STREAMS, Cost, Figure, Run, Turns, cost, in_turn, load
 from bench.process import LOAD, ROOT, SERVER, BenchError, Process, free_port, serving
 
 HOME = ROOT / ".bench"
@@ -142,7 +142,7 @@ def main() -> int:
     began = time.monotonic()
     quick = "--quick" in sys.argv
     with tempfile.TemporaryDirectory(dir=HOME, prefix="run-") as name, ExitStack() as stack:
-        run = Run(Path(name), rounds=1 if quick else 5, seconds=1.0 if quick else 2.5)
+        run = Run(Path(name), rounds=1 if quick else 7, seconds=1.0 if quick else 2.5)
         try:
             figures = compare(run, there, stack)
         except BenchError as exc:
@@ -221,12 +221,12 @@ def _asked(spec: Spec, peer: Peer, upstream: int) -> Spec:
     return replace(spec, headers=peer.headers(upstream), body={**spec.body, "model": peer.model})
 
 
-def _figures(plain: Mapping[str, Cost]) -> list[Figure]:
-    ours = plain["anygate"]
+def _figures(plain: Turns) -> list[Figure]:
     figures = [Figure("1", f"plain chat: {n}", c.cpu, "µs", _said(c)) for n, c in plain.items()]
     for name, factor in _TARGETS.items():
         if name in plain:
-            times = Figure("1", f"throughput, times {name}'s", ours.rate / plain[name].rate, "×")
+            rate = plain.ratio("anygate", name, lambda one: one.rate)
+            times = Figure("1", f"throughput, times {name}'s", rate, "×")
             figures.append(times.at_least(factor))
     return figures
 
