@@ -4,7 +4,7 @@ clients: what a request names beside the routes counts for its provider."""
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -20,8 +20,6 @@ from proxy.store.document import ENDED
 
 log = logging.getLogger("anygate.metrics")
 
-F = TypeVar("F", bound=Family)
-
 _SECONDS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _EVERY = 1.0  # seconds between two of the notes that workers write for one another
@@ -35,101 +33,86 @@ class Metrics:
         accounts: Callable[[], Mapping[str, Account]] = dict,
         siblings: Siblings | None = None,
     ) -> None:
-        self._families: list[Family] = []
         self.begun = 0  # requests, in this worker
         self._ended = 0
         self._accounts = accounts
         self._siblings = siblings
         self._writing: asyncio.Task[None] | None = None
-        self._requests = self._kept(
-            Counter(
-                "anygate_requests_total",
-                "Requests by endpoint, provider and status.",
-                ("endpoint", "provider", "status"),
-            )
+        self._requests = Counter(
+            "anygate_requests_total",
+            "Requests by endpoint, provider and status.",
+            ("endpoint", "provider", "status"),
         )
-        self._seconds = self._kept(
-            Histogram(
-                "anygate_request_seconds",
-                "Time from a request to the end of its answer.",
-                ("endpoint",),
-                _SECONDS,
-            )
+        self._seconds = Histogram(
+            "anygate_request_seconds",
+            "Time from a request to the end of its answer.",
+            ("endpoint",),
+            _SECONDS,
         )
-        self._first_byte = self._kept(
-            Histogram(
-                "anygate_first_byte_seconds",
-                "Time from a request to the first byte of its answer.",
-                ("endpoint", "stream"),
-                _SECONDS,
-            )
+        self._first_byte = Histogram(
+            "anygate_first_byte_seconds",
+            "Time from a request to the first byte of its answer.",
+            ("endpoint", "stream"),
+            _SECONDS,
         )
-        self._in_flight = self._kept(
-            Gauge("anygate_requests_in_flight", "Requests being answered now.", ())
+        self._in_flight = Gauge("anygate_requests_in_flight", "Requests being answered now.", ())
+        self._tokens = Counter(
+            "anygate_tokens_total",
+            "Tokens that gateways say they counted, by kind: prompt or completion.",
+            ("provider", "route", "kind"),
         )
-        self._tokens = self._kept(
-            Counter(
-                "anygate_tokens_total",
-                "Tokens that gateways say they counted, by kind: prompt or completion.",
-                ("provider", "route", "kind"),
-            )
+        self._cost = Counter(
+            "anygate_cost_usd_total",
+            "US dollars, as far as they are known, by the provider that charges them.",
+            ("provider", "route"),
         )
-        self._cost = self._kept(
-            Counter(
-                "anygate_cost_usd_total",
-                "US dollars, as far as they are known, by the provider that charges them.",
-                ("provider", "route"),
-            )
+        self._finished = Counter(
+            "anygate_jobs_finished_total",
+            "Jobs that have ended.",
+            ("provider", "kind", "status"),
         )
-        self._finished = self._kept(
-            Counter(
-                "anygate_jobs_finished_total",
-                "Jobs that have ended.",
-                ("provider", "kind", "status"),
-            )
+        self.fallbacks = Counter(
+            "anygate_fallbacks_total",
+            "Requests that went on to another target, by the provider that was left.",
+            ("provider",),
         )
-        self.fallbacks = self._kept(
-            Counter(
-                "anygate_fallbacks_total",
-                "Requests that went on to another target, by the provider that was left.",
-                ("provider",),
-            )
+        self.retries = Counter(
+            "anygate_retries_total", "Requests sent to the same target again.", ("provider",)
         )
-        self.retries = self._kept(
-            Counter(
-                "anygate_retries_total", "Requests sent to the same target again.", ("provider",)
-            )
+        self._failures = Counter(
+            "anygate_upstream_errors_total",
+            "Requests that a provider gave no good answer to, by what was wrong.",
+            ("provider", "kind"),
         )
-        self._failures = self._kept(
-            Counter(
-                "anygate_upstream_errors_total",
-                "Requests that a provider gave no good answer to, by what was wrong.",
-                ("provider", "kind"),
-            )
+        self.poll_lag = Histogram(
+            "anygate_poll_lag_seconds", "How late polls of tasks begin.", ("provider",), _LAGS
         )
-        self.poll_lag = self._kept(
-            Histogram(
-                "anygate_poll_lag_seconds", "How late polls of tasks begin.", ("provider",), _LAGS
-            )
+        self._upstream = Gauge(
+            "anygate_upstream_requests",
+            "Requests at a provider now, active or waiting for one of its max_concurrency places.",
+            ("provider", "state"),
         )
-        self._upstream = self._kept(
-            Gauge(
-                "anygate_upstream_requests",
-                "Requests at a provider now, active or waiting for one of its max_concurrency places.",
-                ("provider", "state"),
-            )
+        self._targets = Gauge(
+            "anygate_target_state",
+            "Workers in which a target's circuit is in a state; PROVIDER/* is the connection to it.",
+            ("provider", "target", "state"),
         )
-        self._targets = self._kept(
-            Gauge(
-                "anygate_target_state",
-                "Workers in which a target's circuit is in a state; PROVIDER/* is the connection to it.",
-                ("provider", "target", "state"),
-            )
+        # Not by way of `vars`, which makes every attribute here dear to read (see `OnLoop`).
+        self._families: tuple[Family, ...] = (
+            self._requests,
+            self._seconds,
+            self._first_byte,
+            self._in_flight,
+            self._tokens,
+            self._cost,
+            self._finished,
+            self.fallbacks,
+            self.retries,
+            self._failures,
+            self.poll_lag,
+            self._upstream,
+            self._targets,
         )
-
-    def _kept(self, family: F) -> F:
-        self._families.append(family)
-        return family
 
     def start(self) -> None:
         if self._siblings is not None:

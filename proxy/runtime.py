@@ -1,7 +1,7 @@
 """What one configuration amounts to, made once and replaced as a whole when the file changes."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
@@ -28,22 +28,11 @@ class Runtime:
     redactor: Redactor
 
     transports: "Transports"
-    max_body: int = field(init=False)
-    public_url: str | None = field(init=False)
-    log_requests: bool = field(init=False)
-    job_timeout: float = field(init=False)
-    models: Container[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = self.config
-        for name, value in {
-            "max_body": config.server.max_body_mb << 20,
-            "public_url": config.server.public_url,
-            "log_requests": config.server.log_requests,
-            "job_timeout": config.jobs.timeout,
-            "models": config.models,
-        }.items():
-            object.__setattr__(self, name, value)
+    max_body: int
+    public_url: str | None
+    log_requests: bool
+    job_timeout: float
+    models: Container[str]
 
     async def transports_closed(self) -> None:
         await self.transports.aclose()
@@ -96,4 +85,9 @@ def build(
         gate=Gate(config),
         redactor=Redactor(config.secrets(), before.redactor if before else None),
         transports=transports,
+        max_body=config.server.max_body_mb << 20,
+        public_url=config.server.public_url,
+        log_requests=config.server.log_requests,
+        job_timeout=config.jobs.timeout,
+        models=config.models,
     )

@@ -33,10 +33,10 @@ class InForce:
     def use(self, runtime: Runtime) -> None:
         """The configuration that is in force from now on."""
         self.config = config = runtime.config
-        self.job_timeout = config.jobs.timeout
+        self.job_timeout = runtime.job_timeout
         self.poll_min = config.jobs.poll_min
         self.keep = config.media.keep
-        self.models = config.models
+        self.models = runtime.models
         self.accounts = runtime.accounts
         self.driver = runtime.driver
         self.redactor = runtime.redactor

@@ -25,9 +25,8 @@ _INSERT = (
     f" {', '.join(_COLUMNS)})"
     " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)"
 )
-_THIS_ONE = (
-    "owner = ? AND fingerprint = ? AND created_at = ? AND job_id = ?"  # of table undelivered
-)
+# Of table `undelivered`.
+_THIS_ONE = "owner = ? AND fingerprint = ? AND created_at = ? AND job_id = ?"
 _DELIVER = f"DELETE FROM undelivered WHERE {_THIS_ONE}"
 
 

@@ -28,19 +28,17 @@ class Query(NamedTuple):
 
 
 def page(db: Connection, query: Query) -> Page:
-    kinds = query.kinds
-    ended = query.status is None or query.status in ENDED
-    if kinds is None and ended:
-        kinds = list(_kinds(db, query.owner))
-    if kinds is not None and not kinds:
-        return Page([], has_more=False)
-    rows = _of_kinds(db, query, kinds) if ended and kinds else _unfinished(db, query)
+    listed = _of_kinds if query.status is None or query.status in ENDED else _unfinished
+    rows = [] if query.kinds == [] else listed(db, query)
     jobs = [Job.decode(doc) for (doc,) in rows[: query.limit]]
     return Page(jobs, has_more=len(rows) > query.limit)
 
 
-def _of_kinds(db: Connection, query: Query, kinds: list[str]) -> list[tuple[bytes]]:
+def _of_kinds(db: Connection, query: Query) -> list[tuple[bytes]]:
     """One seek for each kind (and status) in question, merged: never a walk over what is not shown."""
+    kinds = query.kinds or list(_kinds(db, query.owner))
+    if not kinds:
+        return []
     status = "" if query.status is None else f" AND {_ENDED} AND status = ?"
     statuses = [] if query.status is None else [query.status]
     beyond, order = _direction(query)
